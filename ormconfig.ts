@@ -1,0 +1,9 @@
+import 'reflect-metadata';
+import { loadConfig } from './src/config.js';
+import { createDataSource } from './src/database/data-source.js';
+import { createPool } from './src/database/pool.js';
+
+const pool = createPool(loadConfig(), console.error);
+
+/** For the TypeORM command line: `npm run db:migrate`, `db:revert`, `db:show`. */
+export default createDataSource(pool, () => pool.end());

@@ -1,0 +1,93 @@
+import cors from '@fastify/cors';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { Config } from './config.js';
+import { type Context, createContextBuilder } from './context.js';
+import type { Database } from './database/database.js';
+import { exploreRoutes } from './explore/explore.routes.js';
+import { createApolloServer, createSchema } from './graphql.js';
+import { graphqlRoutes } from './graphql.routes.js';
+import { openApiRoutes } from './installations/installation.openapi.js';
+import { InstallationReader } from './installations/installation.reader.js';
+import { installationRoutes } from './installations/installation.routes.js';
+import { clientErrorHandler, handleErrors, handleFrameworkError } from './operations/errors.js';
+import { limitRates } from './operations/rate-limit.js';
+import { RequestLog, requestId } from './operations/request-log.js';
+import { SESSION_HEADER } from './session/session-cookie.js';
+import type { SessionReader } from './session/session-reader.js';
+import { UserService } from './users/user.service.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks; set before any handler of the API runs. */
+    context: Context;
+  }
+}
+
+/** Bytes. A request of this API is a query and its variables. */
+const BODY_LIMIT = 1024 * 1024;
+/** Characters. The user service decides what a user id may be, not the router. */
+const MAX_PARAM_LENGTH = 16 * 1024;
+
+export interface AppDependencies {
+  config: Config;
+  log: FastifyBaseLogger;
+  database: Pick<Database, 'query'>;
+  sessions: SessionReader;
+  /** Makes a sealed session of the demo user; `null`: no link signs a browser in. */
+  demoSession: (() => Promise<string>) | null;
+}
+
+/** The whole application, ready to listen. It closes nothing that it was handed. */
+export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
+  const { config, log, database, sessions, demoSession } = dependencies;
+  const app: FastifyInstance = fastify({
+    loggerInstance: log,
+    logController: new RequestLog(),
+    genReqId: requestId,
+    trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
+    bodyLimit: BODY_LIMIT,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    forceCloseConnections: 'idle',
+    frameworkErrors: handleFrameworkError,
+    clientErrorHandler,
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    done();
+  });
+  handleErrors(app);
+  if (config.corsOrigins.length > 0) {
+    await app.register(cors, {
+      origin: config.corsOrigins,
+      credentials: true,
+      allowedHeaders: ['content-type', 'apollo-require-preflight', SESSION_HEADER],
+      exposedHeaders: ['etag', 'retry-after', 'x-request-id'],
+      strictPreflight: false,
+      preflightContinue: true,
+    });
+  }
+
+  const users = new UserService(new InstallationReader(database));
+  const schema = createSchema(users);
+  const apollo = createApolloServer({ schema, logger: app.log, ide: config.graphqlIde });
+  await apollo.start();
+  app.addHook('onClose', () => apollo.stop());
+
+  await app.register(async (api) => {
+    const buildContext = createContextBuilder(sessions);
+    api.decorateRequest('context');
+    api.addHook('onRequest', async (request, reply) => {
+      // Before the answer is known: errors and refusals depend on the session as well.
+      reply
+        .header('vary', `Cookie, ${SESSION_HEADER}`)
+        .header('cache-control', 'private, no-store');
+      request.context = await buildContext(request);
+    });
+    await limitRates(api, config);
+    installationRoutes(api, users);
+    await api.register(async (scope) => graphqlRoutes(scope, apollo));
+  });
+  openApiRoutes(app);
+  if (config.graphqlIde) await exploreRoutes(app, demoSession);
+  return app;
+}

@@ -1,0 +1,33 @@
+import { IDE_PATH, SIGN_IN_PATH } from './explore/explore.routes.js';
+import { SESSION_COOKIE } from './session/session-cookie.js';
+
+export interface BannerOptions {
+  url: string;
+  /** Whether Sandbox and the offline IDE are there. */
+  ide: boolean;
+  /** The demo user and its sealed session; `null`: there is none to show. */
+  demo: { userId: string; session: string } | null;
+}
+
+/** What `npm start` shows when it is ready. */
+export function banner({ url, ide, demo }: BannerOptions): string {
+  const lines = [
+    '',
+    `  GitHub App installations, ready at ${url}`,
+    '',
+    `  GraphQL      ${url}/graphql`,
+    `  REST         ${url}/api/users/{user_id}/installations   (${url}/openapi.json)`,
+  ];
+  if (ide) {
+    lines.push(
+      `  Sandbox      ${url}/graphql   in a browser; needs the internet`,
+      `  Offline IDE  ${url}${IDE_PATH}`,
+    );
+  }
+  if (demo) {
+    const rest = `${url}/api/users/${demo.userId}/installations`;
+    if (ide) lines.push(`  Sign in      ${url}${SIGN_IN_PATH}   as ${demo.userId}, then explore`);
+    lines.push('', 'Try it:', '', `curl -s -b '${SESSION_COOKIE}=${demo.session}' ${rest}`);
+  }
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,151 @@
+import { existsSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { loadEnvFile } from 'node:process';
+import { z } from 'zod';
+
+/** Everything that can be configured, validated and frozen. A feature that is off is `null`. */
+export type Config = Readonly<ReturnType<typeof toConfig>>;
+
+/** A configuration that cannot be right. Its message names every variable at fault, one a line. */
+export class ConfigError extends Error {}
+
+const commaSeparated = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean),
+  );
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
+const password = z.string().min(32, 'must have 32 characters or more');
+const flag = z
+  .enum(['true', 'false'], 'must be true or false')
+  .transform((text) => text === 'true');
+
+const Environment = z
+  .object({
+    DATABASE_URL: z
+      .string()
+      .refine(isPostgresUrl, 'must be a postgresql:// URL with a host and a database')
+      .optional(),
+    DATA_DIR: z.string().default('.data'),
+    SESSION_PASSWORD: password.optional(),
+    NUXT_SESSION_PASSWORD: password.optional(),
+    SESSION_PASSWORD_PREVIOUS: password.optional(),
+    SESSION_MAX_AGE: wholeNumber(1, 10 ** 10).optional(),
+    HOST: z.string().optional(),
+    PORT: wholeNumber(0, 65_535).default(4000),
+    CORS_ORIGINS: commaSeparated.refine(
+      (origins) => origins.every(isOrigin),
+      'must be exact origins such as https://app.example.com, without a path, comma separated',
+    ),
+    RATE_LIMIT: wholeNumber(0, 10 ** 9).default(6000),
+    RATE_LIMIT_ANONYMOUS: wholeNumber(0, 10 ** 9).default(600),
+    TRUST_PROXY: commaSeparated.refine(
+      (addresses) => addresses.every(isAddressOrNetwork),
+      'must be addresses or networks such as 10.0.0.1 or 10.0.0.0/8, comma separated',
+    ),
+    GRAPHQL_IDE: flag.optional(),
+    NODE_ENV: z
+      .enum(['development', 'production', 'test'], 'must be development, production or test')
+      .default('development'),
+    LOG_LEVEL: z
+      .enum(
+        ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+        'must be fatal, error, warn, info, debug, trace or silent',
+      )
+      .default('info'),
+  })
+  .superRefine((env, context) => {
+    if (env.NODE_ENV === 'production' && !env.SESSION_PASSWORD && !env.NUXT_SESSION_PASSWORD) {
+      context.addIssue({
+        code: 'custom',
+        path: ['SESSION_PASSWORD'],
+        message:
+          'is required in production: the password that seals the session cookie in the web application',
+      });
+    }
+  });
+
+/** Names of all environment variables that are read. */
+export const VARIABLES = Object.keys(Environment.shape);
+
+/**
+ * Reads and validates the whole configuration at once.
+ *
+ * @param env where to read from; without it, the process's environment over an optional `.env` file
+ * @throws {ConfigError} naming every variable at fault; values are never repeated, as they may be secret
+ */
+export function loadConfig(env: NodeJS.ProcessEnv = processEnvironment()): Config {
+  // An empty variable is how shells and compose files say "unset".
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
+  const parsed = Environment.safeParse(set);
+  if (parsed.success) return Object.freeze(toConfig(parsed.data));
+  throw new ConfigError(
+    ['The configuration cannot be right:']
+      .concat(parsed.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`))
+      .join('\n'),
+  );
+}
+
+function toConfig(env: z.output<typeof Environment>) {
+  const production = env.NODE_ENV === 'production';
+  return {
+    environment: env.NODE_ENV,
+    /** PostgreSQL's URL; `null`: the embedded database in `dataDirectory`. */
+    databaseUrl: env.DATABASE_URL ?? null,
+    /** Absolute path of the folder of the embedded database and the development password. */
+    dataDirectory: resolve(env.DATA_DIR),
+    /** What opens a session cookie, the current password first; `null` only in development: generate it. */
+    sessionPassword: env.SESSION_PASSWORD ?? env.NUXT_SESSION_PASSWORD ?? null,
+    sessionPasswordPrevious: env.SESSION_PASSWORD_PREVIOUS ?? null,
+    /** Seconds since the session's `createdAt`; `null`: only the seal's own expiry counts. */
+    sessionMaxAge: env.SESSION_MAX_AGE ?? null,
+    host: env.HOST ?? (production ? '0.0.0.0' : '127.0.0.1'),
+    port: env.PORT,
+    corsOrigins: env.CORS_ORIGINS,
+    /** Requests a minute; `null`: no limit. */
+    rateLimit: env.RATE_LIMIT || null,
+    rateLimitAnonymous: env.RATE_LIMIT_ANONYMOUS || null,
+    trustProxy: env.TRUST_PROXY,
+    /** Sandbox, the offline IDE and introspection. */
+    graphqlIde: env.GRAPHQL_IDE ?? !production,
+    logLevel: env.LOG_LEVEL,
+  };
+}
+
+function processEnvironment(): NodeJS.ProcessEnv {
+  if (existsSync('.env')) loadEnvFile('.env');
+  return process.env;
+}
+
+function isPostgresUrl(text: string): boolean {
+  const url = parseUrl(text);
+  return url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.pathname.length > 1;
+}
+
+function parseUrl(text: string): URL | null {
+  return URL.canParse(text) ? new URL(text) : null;
+}
+
+function isOrigin(text: string): boolean {
+  const url = parseUrl(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.origin === text;
+}
+
+function isAddressOrNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return (
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
+  );
+}

@@ -1,0 +1,26 @@
+/**
+ * SQLSTATE classes and codes of a database that cannot serve for the moment: connection exceptions,
+ * insufficient resources, a server that starts or stops, a statement cut off by its timeout.
+ */
+const UNAVAILABLE_STATES = /^(08...|53...|57P0[1-3]|57014|25006)$/;
+const SQLSTATE = /^[0-9A-Z]{5}$/;
+/** What `pg` and its pool throw without a code when a connection is late or lost. */
+const CONNECTION_LOST = /timeout|terminated|ended|closed|not queryable/i;
+
+/** What a query meets before the migrations are applied, or after the database was closed. */
+export class DatabaseNotReadyError extends Error {
+  constructor() {
+    super('The database is not ready yet');
+  }
+}
+
+/** Tells a database that is away, and may come back, from a statement that is wrong. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable);
+  if (error instanceof DatabaseNotReadyError) return true;
+  if (!(error instanceof Error)) return false;
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'string' && SQLSTATE.test(code)) return UNAVAILABLE_STATES.test(code);
+  if ('syscall' in error) return true;
+  return CONNECTION_LOST.test(error.message);
+}

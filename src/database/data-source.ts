@@ -1,0 +1,37 @@
+import { DataSource } from 'typeorm';
+import { GithubAppInstallation } from '../installations/github-app-installation.entity.js';
+import { User } from '../users/user.entity.js';
+import { CreateUsersAndInstallations1711000000000 } from './migrations/1711000000000-create-users-and-installations.js';
+import type { ConnectCallback, Pool } from './pool.js';
+
+/**
+ * TypeORM over a pool that is handed in: one pool serves the hot read path and TypeORM alike, and
+ * outlives a start that failed because the database was away.
+ *
+ * @param onDestroy called when the data source is destroyed; closes the pool where nobody else uses it
+ */
+export function createDataSource(
+  pool: Pool,
+  onDestroy: () => Promise<void> = async () => {},
+): DataSource {
+  class BorrowedPool {
+    connect(callback: ConnectCallback) {
+      pool.connect(callback);
+    }
+    on(): this {
+      return this;
+    }
+    end(callback: (error?: Error) => void) {
+      onDestroy().then(() => callback(), callback);
+    }
+  }
+  return new DataSource({
+    type: 'postgres',
+    driver: { Pool: BorrowedPool, Client: class {}, types: {} },
+    entities: [User, GithubAppInstallation],
+    migrations: [CreateUsersAndInstallations1711000000000],
+    migrationsTransactionMode: 'all',
+    installExtensions: false,
+    logging: false,
+  });
+}

@@ -1,0 +1,137 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PGlite, types } from '@electric-sql/pglite';
+import { DirectoryLock } from './directory-lock.js';
+import type { ConnectCallback, Pool } from './pool.js';
+
+/** As `pg` answers: a bigint is text, since JavaScript's numbers end at 2^53. */
+const PARSERS = { [types.INT8]: (text: string) => text };
+
+/**
+ * PGlite behind the interface of `pg.Pool`: one connection, leased to one borrower at a time,
+ * first come first served. Sharing it unleased would put one caller's statements into another's
+ * transaction, and lose them with its rollback.
+ */
+export class EmbeddedPool implements Pool {
+  readonly #directory: string;
+  readonly #lock: DirectoryLock;
+  #opening: Promise<PGlite> | null = null;
+  #lastLease: Promise<void> = Promise.resolve();
+  #ended = false;
+
+  /** @param dataDirectory the folder to keep the database in; created at the first query */
+  constructor(dataDirectory: string) {
+    this.#directory = dataDirectory;
+    this.#lock = new DirectoryLock(dataDirectory);
+  }
+
+  async query<Row>(text: string, values?: unknown[]): Promise<{ rows: Row[] }> {
+    const client = await this.#lease();
+    try {
+      return (await client.query(text, values)) as { rows: Row[] };
+    } finally {
+      await client.release();
+    }
+  }
+
+  connect(callback: ConnectCallback): void {
+    this.#lease().then(
+      (client) => callback(undefined, client, () => void client.release()),
+      (error) => callback(error, undefined, () => {}),
+    );
+  }
+
+  /** Waits for the borrowers, then closes the database and gives the folder free. */
+  async end(): Promise<void> {
+    this.#ended = true;
+    await this.#lastLease;
+    const database = await this.#opening?.catch(() => null);
+    await database?.close();
+    await this.#lock.release();
+  }
+
+  async #lease(): Promise<EmbeddedClient> {
+    if (this.#ended) throw new Error('The embedded database is closed');
+    const turn = this.#lastLease;
+    let giveBack = () => {};
+    this.#lastLease = new Promise((resolve) => {
+      giveBack = resolve;
+    });
+    await turn;
+    try {
+      this.#opening ??= this.#open();
+      return new EmbeddedClient(await this.#opening, giveBack);
+    } catch (error) {
+      this.#opening = null;
+      giveBack();
+      throw error;
+    }
+  }
+
+  async #open(): Promise<PGlite> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    await this.#lock.acquire();
+    try {
+      const folder = join(this.#directory, 'postgres');
+      if (!existsSync(folder)) await initialize(this.#directory, folder);
+      return await PGlite.create(folder, { parsers: PARSERS });
+    } catch (error) {
+      await this.#lock.release();
+      throw error;
+    }
+  }
+}
+
+/** Beside the folder, then renamed: a process killed half-way leaves no half database behind. */
+async function initialize(parent: string, folder: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    if (name.startsWith('postgres.new')) await rm(join(parent, name), { recursive: true });
+  }
+  const fresh = `${folder}.new`;
+  await (await PGlite.create(fresh)).close();
+  await rename(fresh, folder);
+}
+
+/** What `pg.Client` offers to TypeORM, over the leased connection. */
+class EmbeddedClient {
+  readonly #database: PGlite;
+  readonly #giveBack: () => void;
+  #inTransaction = false;
+  #released = false;
+
+  constructor(database: PGlite, giveBack: () => void) {
+    this.#database = database;
+    this.#giveBack = giveBack;
+  }
+
+  async query(text: string, values: unknown[] = []): Promise<unknown> {
+    if (this.#released) throw new Error('This client was released to the pool already');
+    this.#follow(text);
+    if (values.length > 0) return this.#database.query(text, values);
+    const results = await this.#database.exec(text);
+    return results.at(-1);
+  }
+
+  /** A transaction left open would swallow the next borrower's statements: it is rolled back. */
+  async release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    if (this.#inTransaction) await this.#database.exec('ROLLBACK').catch(() => {});
+    this.#giveBack();
+  }
+
+  /** There is no connection that could break while idle, so there are no events. */
+  on(): this {
+    return this;
+  }
+
+  removeListener(): this {
+    return this;
+  }
+
+  #follow(text: string): void {
+    if (/^\s*(begin|start\s+transaction)\b/i.test(text)) this.#inTransaction = true;
+    else if (/^\s*(commit|end|rollback(?!\s+to)|abort)\b/i.test(text)) this.#inTransaction = false;
+  }
+}

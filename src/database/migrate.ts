@@ -1,0 +1,30 @@
+import { type DataSource, MigrationExecutor } from 'typeorm';
+
+/** Any number, as long as nobody else takes the same advisory lock in this database. */
+const LOCK = 7_210_418_553;
+
+/**
+ * Applies the pending migrations, all or none, in one transaction. Instances that start together
+ * wait for each other at an advisory lock of that transaction: unlike one of the session, it holds
+ * behind a pooler in transaction mode too, and cannot be left behind.
+ *
+ * @param dataSource initialized
+ * @returns names of the migrations applied now
+ */
+export async function migrate(dataSource: DataSource): Promise<string[]> {
+  const runner = dataSource.createQueryRunner();
+  try {
+    await runner.startTransaction();
+    await runner.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
+    const executor = new MigrationExecutor(dataSource, runner);
+    executor.transaction = 'all';
+    const applied = await executor.executePendingMigrations();
+    await runner.commitTransaction();
+    return applied.map(({ name }) => name);
+  } catch (error) {
+    await runner.rollbackTransaction().catch(() => {});
+    throw error;
+  } finally {
+    await runner.release();
+  }
+}

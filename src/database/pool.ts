@@ -1,0 +1,45 @@
+import pg from 'pg';
+import type { Config } from '../config.js';
+import { EmbeddedPool } from './embedded-pool.js';
+
+/** The part of `pg.Pool` that this project uses; the embedded database offers the same. */
+export interface Pool {
+  query<Row>(text: string, values?: unknown[]): Promise<{ rows: Row[] }>;
+  connect(callback: ConnectCallback): void;
+  end(): Promise<void>;
+}
+
+export type ConnectCallback = (
+  error: Error | undefined,
+  client: unknown,
+  release: (error?: Error | boolean) => void,
+) => void;
+
+/** Milliseconds. A caller learns within a request's patience that the database does not answer. */
+const CONNECT_TIMEOUT = 1_000;
+/** The client's own clock: a server behind a dead network enforces no timeout of its own. */
+const QUERY_TIMEOUT = 3_000;
+const MAX_CONNECTIONS = 10;
+
+/**
+ * Opens nothing yet: the first query does.
+ *
+ * @param onIdleError told of a connection that broke while nobody used it; the pool replaces it
+ */
+export function createPool(
+  config: Pick<Config, 'databaseUrl' | 'dataDirectory'>,
+  onIdleError: (error: Error) => void,
+): Pool {
+  if (config.databaseUrl === null) return new EmbeddedPool(config.dataDirectory);
+  const pool = new pg.Pool({
+    connectionString: config.databaseUrl,
+    application_name: 'installations-server',
+    max: MAX_CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT,
+    query_timeout: QUERY_TIMEOUT,
+    keepAlive: true,
+  });
+  // Without a listener, one backend killed while idle would end the process.
+  pool.on('error', onIdleError);
+  return pool as unknown as Pool;
+}

@@ -1,0 +1,80 @@
+import { STATUS_CODES } from 'node:http';
+import type { FastifyBaseLogger } from 'fastify';
+import { GraphQLError } from 'graphql';
+
+/** What a caller can be told, each with its GraphQL code, its HTTP status and what to do next. */
+const CODES = {
+  UNAUTHENTICATED: {
+    status: 401,
+    message: 'Not signed in: send a valid neptun-session cookie',
+    description: 'there is no valid session: sign in again',
+  },
+  NOT_FOUND: {
+    status: 404,
+    message: 'User not found',
+    description:
+      'there is no such user, or it is not the session’s own: the two cannot be told apart',
+  },
+  RATE_LIMITED: {
+    status: 429,
+    message: 'Too many requests: wait as many seconds as Retry-After says',
+    description: 'too many requests (HTTP 429): wait as many seconds as `Retry-After` says',
+  },
+  SERVICE_UNAVAILABLE: {
+    status: 503,
+    message: 'The service is unavailable for the moment: try again shortly',
+    description: 'the database is away or overloaded: try again shortly',
+  },
+  INTERNAL_SERVER_ERROR: {
+    status: 500,
+    message: 'Something went wrong on our side: report it with the X-Request-Id of this answer',
+    description: 'unforeseen: report it with the `X-Request-Id` of the answer',
+  },
+} as const;
+
+export type ErrorCode = keyof typeof CODES;
+
+/** Markdown for the schema's readers: every `extensions.code`, and what to do about it. */
+export const ERROR_CODES_DESCRIPTION = Object.entries(CODES)
+  .map(([code, { description }]) => `- \`${code}\`: ${description}`)
+  .join('\n');
+
+/** Seconds after which a caller may expect the database back. */
+export const RETRY_AFTER = 2;
+
+/**
+ * An error that a caller may see as it is. Everything else that is thrown is masked
+ * as `INTERNAL_SERVER_ERROR` before it leaves the server.
+ */
+export class CodedError extends GraphQLError {
+  /** HTTP status of the same failure over REST. */
+  readonly status: number;
+
+  constructor(code: ErrorCode, options: { cause?: unknown } = {}) {
+    const { status, message } = CODES[code];
+    super(message, { extensions: { code } });
+    this.status = status;
+    if (options.cause !== undefined) this.cause = options.cause;
+  }
+}
+
+/** The documented body of every REST error. */
+export interface ErrorBody {
+  statusCode: number;
+  /** The standard reason phrase of the status. */
+  statusMessage: string;
+  data: { message: string };
+}
+
+export function errorBody(statusCode: number, message: string): ErrorBody {
+  return { statusCode, statusMessage: STATUS_CODES[statusCode] ?? 'Error', data: { message } };
+}
+
+/**
+ * Logs what its caller is not told: the cause of an outage as a warning, anything unforeseen as an
+ * error. A caller's own mistakes are answered, not logged.
+ */
+export function logFailure(log: FastifyBaseLogger, error: unknown): void {
+  if (!(error instanceof GraphQLError)) log.error({ err: error }, 'unforeseen failure');
+  else if (error.cause !== undefined) log.warn({ err: error.cause }, error.message);
+}

@@ -1,0 +1,83 @@
+import 'reflect-metadata';
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import { unwrapResolverError } from '@apollo/server/errors';
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginLandingPageDisabled,
+} from '@apollo/server/plugin/disabled';
+import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
+import type { FastifyBaseLogger } from 'fastify';
+import { type GraphQLFormattedError, GraphQLSchema } from 'graphql';
+import { buildSchemaSync } from 'type-graphql';
+import type { Context } from './context.js';
+import { CodedError, ERROR_CODES_DESCRIPTION, logFailure } from './errors.js';
+import { EXAMPLE_QUERY } from './explore/example-query.js';
+import { UserResolver } from './users/user.resolver.js';
+import type { UserService } from './users/user.service.js';
+
+const DESCRIPTION = `Which GitHub App installations does the signed-in user have?
+
+A field that fails is null, and its error has one of these \`extensions.code\`:
+
+${ERROR_CODES_DESCRIPTION}`;
+
+/** The schema of all resolvers, each handed the services it translates for. */
+export function createSchema(users: UserService): GraphQLSchema {
+  const resolvers = new Map<unknown, unknown>([[UserResolver, new UserResolver(users)]]);
+  const schema = buildSchemaSync({
+    resolvers: [UserResolver],
+    container: { get: (resolver) => resolvers.get(resolver) },
+    validate: false,
+  });
+  return new GraphQLSchema({ ...schema.toConfig(), description: DESCRIPTION });
+}
+
+export interface ApolloOptions {
+  schema: GraphQLSchema;
+  logger: FastifyBaseLogger;
+  /** Sandbox and introspection. */
+  ide: boolean;
+}
+
+export function createApolloServer({ schema, logger, ide }: ApolloOptions): ApolloServer<Context> {
+  return new ApolloServer<Context>({
+    schema,
+    logger,
+    introspection: ide,
+    formatError: maskError,
+    includeStacktraceInErrorResponses: false,
+    hideSchemaDetailsFromClientErrors: !ide,
+    persistedQueries: false,
+    stopOnTerminationSignals: false,
+    plugins: [
+      // It wraps every field for a hint that nobody gives: answers are private, always.
+      ApolloServerPluginCacheControlDisabled(),
+      logFailures,
+      ide
+        ? ApolloServerPluginLandingPageLocalDefault({
+            embed: true,
+            includeCookies: true,
+            document: EXAMPLE_QUERY,
+          })
+        : ApolloServerPluginLandingPageDisabled(),
+    ],
+  });
+}
+
+/** Only what was meant for callers passes; a driver's or a bug's message stays in the log. */
+function maskError(formatted: GraphQLFormattedError): GraphQLFormattedError {
+  if (formatted.extensions?.code !== 'INTERNAL_SERVER_ERROR') return formatted;
+  const { message, extensions } = new CodedError('INTERNAL_SERVER_ERROR');
+  const { locations, path } = formatted;
+  return { message, ...(locations && { locations }), ...(path && { path }), extensions };
+}
+
+const logFailures: ApolloServerPlugin<Context> = {
+  async requestDidStart() {
+    return {
+      async didEncounterErrors({ errors, contextValue }) {
+        for (const error of errors) logFailure(contextValue.log, unwrapResolverError(error));
+      },
+    };
+  },
+};

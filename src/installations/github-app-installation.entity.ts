@@ -1,0 +1,41 @@
+import {
+  Column,
+  Entity,
+  JoinColumn,
+  ManyToOne,
+  PrimaryGeneratedColumn,
+  type Relation,
+  Unique,
+} from 'typeorm';
+import type { User } from '../users/user.entity.js';
+
+/** One user's view of a GitHub App installation; an organization's can belong to several users. */
+@Entity('github_app_installation')
+@Unique('github_app_installation_user_key', ['neptunUserId', 'githubInstallationId'])
+export class GithubAppInstallation {
+  @PrimaryGeneratedColumn('identity', {
+    generatedIdentity: 'BY DEFAULT',
+    primaryKeyConstraintName: 'github_app_installation_pkey',
+  })
+  id!: number;
+
+  @Column('text', { name: 'neptun_user_id' })
+  neptunUserId!: string;
+
+  /** GitHub's own id, as digits: it passes 2^31, and may pass what a JavaScript number holds. */
+  @Column('bigint', { name: 'github_installation_id' })
+  githubInstallationId!: string;
+
+  @Column({ type: 'timestamptz', name: 'created_at', precision: 3, default: () => 'now()' })
+  createdAt!: Date;
+
+  @Column({ type: 'timestamptz', name: 'updated_at', precision: 3, default: () => 'now()' })
+  updatedAt!: Date;
+
+  @ManyToOne('User', 'installations', { onDelete: 'CASCADE', nullable: false })
+  @JoinColumn({
+    name: 'neptun_user_id',
+    foreignKeyConstraintName: 'github_app_installation_user_fkey',
+  })
+  user!: Relation<User>;
+}

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+import { refuseOtherMethods } from '../operations/errors.js';
+import type { UserService } from '../users/user.service.js';
+
+const ROUTE = '/api/users/:userId/installations';
+const METHODS = ['GET', 'HEAD', 'OPTIONS'];
+
+/** The documented REST route: the same users, by the same rules, as GraphQL. */
+export function installationRoutes(app: FastifyInstance, users: UserService): void {
+  app.get<{ Params: { userId: string } }>(ROUTE, async (request, reply) => {
+    const { viewer } = request.context;
+    const { installationsJson } = await users.find(viewer, request.params.userId);
+    const etag = `"${createHash('sha1').update(installationsJson).digest('base64')}"`;
+    // The browser may keep it, but asks each time whether it still holds.
+    reply.header('etag', etag).header('cache-control', 'private, no-cache');
+    if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
+    return reply.type('application/json; charset=utf-8').send(installationsJson);
+  });
+  app.options(ROUTE, (_request, reply) =>
+    reply.code(204).header('allow', METHODS.join(', ')).send(),
+  );
+  refuseOtherMethods(app, ROUTE, METHODS);
+}
+
+/** RFC 9110 §13.1.2: a list of entity tags or `*`, compared weakly. */
+function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false;
+  if (ifNoneMatch.trim() === '*') return true;
+  return ifNoneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
+}

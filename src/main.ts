@@ -1,0 +1,115 @@
+#!/usr/bin/env node
+import { Command, InvalidArgumentError } from 'commander';
+import { lexicographicSortSchema, printSchema } from 'graphql';
+import { banner } from './banner.js';
+import { type Config, loadConfig } from './config.js';
+import { Database } from './database/database.js';
+import { createPool } from './database/pool.js';
+import { DEMO_USER, seed } from './database/seed.js';
+import { createSchema } from './graphql.js';
+import { InstallationReader } from './installations/installation.reader.js';
+import { type RunningServer, startServer } from './server.js';
+import { sealSession } from './session/seal-session.js';
+import { SESSION_COOKIE } from './session/session-cookie.js';
+import { sessionPassword } from './session/session-password.js';
+import { User } from './users/user.entity.js';
+import { UserService } from './users/user.service.js';
+
+const program = new Command('installations')
+  .description('Which GitHub App installations does the signed-in user have?')
+  .addHelpText('after', '\nConfigured by environment variables or .env: see README.md.')
+  .showHelpAfterError('(--help shows what there is)');
+
+program
+  .command('serve')
+  .description('serve GraphQL and REST until SIGTERM or SIGINT')
+  .action(serve);
+
+program
+  .command('migrate')
+  .description('apply the pending migrations, then exit')
+  .action(() => withDatabase(loadConfig(), async () => console.log('The database is up to date.')));
+
+program
+  .command('seed')
+  .description(`add the demo user ${DEMO_USER} with a few installations; refuses in production`)
+  .action(async () => {
+    const config = loadConfig();
+    if (config.environment === 'production')
+      throw new Error('seed: demo data is not for production');
+    await withDatabase(config, ({ dataSource }) => seed(dataSource));
+    console.log(`The demo user ${DEMO_USER} is there.`);
+  });
+
+program
+  .command('session')
+  .description('print a session cookie of a user, sealed with the configured password')
+  .requiredOption('--user <id>', 'the user’s id')
+  .option('--ttl <seconds>', 'how long it holds; 0: for ever', wholeNumber, 3600)
+  .addHelpText('after', '\ncurl -b "$(installations session --user user123)" …')
+  .action(async ({ user, ttl }: { user: string; ttl: number }) => {
+    const sealed = await sealSession(user, await sessionPassword(loadConfig()), ttl);
+    console.log(`${SESSION_COOKIE}=${sealed}`);
+  });
+
+program
+  .command('schema')
+  .description('print the GraphQL schema, sorted')
+  .action(() => {
+    const nobody = { query: () => Promise.reject(new Error('nothing is queried here')) };
+    const schema = createSchema(new UserService(new InstallationReader(nobody)));
+    console.log(printSchema(lexicographicSortSchema(schema)));
+  });
+
+await program.parseAsync().catch(exitWith);
+
+async function serve(): Promise<void> {
+  const config = loadConfig();
+  const server = await startServer(config);
+  const stop = once(() => server.close().then(() => process.exit(0), exitWith));
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  await server.ready;
+  process.stdout.write(await bannerOf(server, config));
+}
+
+async function bannerOf({ url, database, demoSession }: RunningServer, config: Config) {
+  const demo =
+    demoSession && (await database.dataSource.manager.existsBy(User, { id: DEMO_USER }))
+      ? { userId: DEMO_USER, session: await demoSession() }
+      : null;
+  return banner({ url, ide: config.graphqlIde, demo });
+}
+
+/** Opens the configured database, its migrations applied, for the length of one command. */
+async function withDatabase(
+  config: Config,
+  work: (database: Database) => Promise<void>,
+): Promise<void> {
+  const database = new Database(createPool(config, console.error), console);
+  try {
+    await database.open();
+    await work(database);
+  } finally {
+    await database.close();
+  }
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,10}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+function once(work: () => unknown): () => void {
+  let done = false;
+  return () => {
+    if (!done) work();
+    done = true;
+  };
+}
+
+/** One clear line, without a stack trace: what a person at a terminal can act on. */
+function exitWith(error: unknown): never {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+}

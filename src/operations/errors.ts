@@ -1,0 +1,81 @@
+import { METHODS, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { CodedError, errorBody, logFailure, RETRY_AFTER } from '../errors.js';
+
+type Failure = FastifyError | CodedError;
+type ClientError = Error & { code?: string; rawPacket?: unknown };
+
+/** Every REST error, and every refusal of HTTP itself, in the documented shape. */
+export function handleErrors(app: FastifyInstance): void {
+  app.setErrorHandler<Failure>((error, request, reply) => {
+    logUnforeseen(request, error);
+    const { status, message } = answerable(error);
+    if (status === 503) reply.header('retry-after', RETRY_AFTER);
+    return reply.code(status).send(errorBody(status, message));
+  });
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send(errorBody(404, 'No such route: /openapi.json describes those there are')),
+  );
+}
+
+/** What may be told: our coded errors, and a framework's 4xx. The rest is an internal error. */
+export function answerable(error: Failure): CodedError | { status: number; message: string } {
+  if (error instanceof CodedError) return error;
+  const status = error.statusCode ?? 500;
+  return status < 500
+    ? { status, message: error.message }
+    : new CodedError('INTERNAL_SERVER_ERROR');
+}
+
+export function logUnforeseen(request: FastifyRequest, error: Failure): void {
+  if (error instanceof CodedError || (error.statusCode ?? 500) >= 500)
+    logFailure(request.log, error);
+}
+
+/** A path that cannot be decoded names nobody: the same answer as for any id that does not exist. */
+export function handleFrameworkError(
+  _error: FastifyError,
+  _request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const { status, message } = new CodedError('NOT_FOUND');
+  reply.code(status).send(errorBody(status, message));
+}
+
+/** A route that is there, asked by a method that is not: 405, naming those that are (RFC 9110 §15.5.6). */
+export function refuseOtherMethods(app: FastifyInstance, url: string, allowed: string[]): void {
+  const allow = allowed.join(', ');
+  const others = METHODS.filter((method) => method !== 'CONNECT' && !allowed.includes(method));
+  for (const method of others) {
+    if (!app.supportedMethods.includes(method)) app.addHttpMethod(method);
+  }
+  app.route({
+    method: others,
+    url,
+    handler: (_request, reply) =>
+      reply
+        .code(405)
+        .header('allow', allow)
+        .send(errorBody(405, `Use ${allow}`)),
+  });
+}
+
+/** What Node.js could not parse as a request at all. */
+export function clientErrorHandler(error: ClientError, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  const status = clientErrorStatus(error);
+  const reason = STATUS_CODES[status];
+  const body = JSON.stringify(errorBody(status, `The request was refused: ${reason}`));
+  socket.end(
+    `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+function clientErrorStatus({ code, rawPacket }: ClientError): number {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 408;
+  if (code !== 'HPE_HEADER_OVERFLOW') return 400;
+  // A request line that has no end within the limit is a URL too long, not headers too large.
+  return Buffer.isBuffer(rawPacket) && !rawPacket.includes('\r\n') ? 414 : 431;
+}

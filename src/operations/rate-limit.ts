@@ -1,0 +1,24 @@
+import rateLimit from '@fastify/rate-limit';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Config } from '../config.js';
+import { CodedError } from '../errors.js';
+
+/**
+ * Counts the requests of each signed-in user, and of each address without a session, in windows of a
+ * minute. Anonymous requests have a limit of their own, as each may bring a seal to be tried.
+ */
+export async function limitRates(
+  api: FastifyInstance,
+  { rateLimit: signedIn, rateLimitAnonymous: anonymous }: Config,
+): Promise<void> {
+  if (signedIn === null && anonymous === null) return;
+  const limitOf = ({ context }: FastifyRequest) => (context.viewer ? signedIn : anonymous);
+  await api.register(rateLimit, {
+    timeWindow: '1 minute',
+    enableDraftSpec: true,
+    keyGenerator: ({ context, ip }) => (context.viewer ? `user ${context.viewer.id}` : ip),
+    allowList: (request) => limitOf(request) === null,
+    max: (request) => limitOf(request) ?? Number.POSITIVE_INFINITY,
+    errorResponseBuilder: () => new CodedError('RATE_LIMITED'),
+  });
+}

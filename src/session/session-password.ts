@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from '../config.js';
+
+/**
+ * The password that seals sessions: the configured one, else, in development, one that is generated
+ * once and kept in the data folder.
+ */
+export async function sessionPassword(
+  config: Pick<Config, 'sessionPassword' | 'dataDirectory'>,
+): Promise<string> {
+  if (config.sessionPassword !== null) return config.sessionPassword;
+  const path = join(config.dataDirectory, 'session-password');
+  return (await read(path)) ?? generate(config.dataDirectory, path);
+}
+
+async function read(path: string): Promise<string | null> {
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** Written beside and linked, so that of two that start together the first one's holds, whole. */
+async function generate(directory: string, path: string): Promise<string> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const draft = `${path}.${process.pid}`;
+  const password = randomBytes(32).toString('base64url');
+  await writeFile(draft, `${password}\n`, { mode: 0o600 });
+  try {
+    await link(draft, path);
+    return password;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return (await read(path)) ?? password;
+  } finally {
+    await rm(draft);
+  }
+}

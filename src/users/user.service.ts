@@ -1,0 +1,49 @@
+import { CodedError } from '../errors.js';
+import type {
+  InstallationReader,
+  UserWithInstallations,
+} from '../installations/installation.reader.js';
+import type { Viewer } from '../session/viewer.js';
+
+/** PostgreSQL's index on the id holds no longer ones for certain, and no issuer makes such. */
+const MAX_USER_ID_LENGTH = 512;
+
+/** Decides who may read which user. GraphQL and REST both ask here, and nothing reads around it. */
+export class UserService {
+  readonly #reader: InstallationReader;
+
+  constructor(reader: InstallationReader) {
+    this.#reader = reader;
+  }
+
+  /** The session's own user, with the installations. @throws {CodedError} as `find` does */
+  async findViewer(viewer: Viewer | null): Promise<UserWithInstallations> {
+    return this.find(viewer, viewer?.id ?? '');
+  }
+
+  /**
+   * One user with the installations, read from the database now.
+   *
+   * @throws {CodedError} `UNAUTHENTICATED`, `NOT_FOUND` or `SERVICE_UNAVAILABLE`
+   */
+  async find(viewer: Viewer | null, userId: string): Promise<UserWithInstallations> {
+    authorize(viewer, userId);
+    const user = await this.#reader.read(userId);
+    if (user === null) throw new CodedError('NOT_FOUND');
+    return user;
+  }
+}
+
+/**
+ * Everyone may read themselves, and nobody else. A stranger's id is refused before any SQL, so
+ * that neither the answer nor its timing tells whether it exists. Impossible ids never reach SQL.
+ */
+function authorize(viewer: Viewer | null, userId: string): void {
+  if (viewer === null) throw new CodedError('UNAUTHENTICATED');
+  if (viewer.id !== userId || !isPossibleUserId(userId)) throw new CodedError('NOT_FOUND');
+}
+
+/** PostgreSQL's text holds no NUL, and UTF-8 no lone surrogate, which would be read as U+FFFD. */
+function isPossibleUserId(id: string): boolean {
+  return id.length <= MAX_USER_ID_LENGTH && !id.includes('\0') && id.isWellFormed();
+}

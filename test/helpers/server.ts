@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll } from '@jest/globals';
+import { loadConfig } from '../../src/config.js';
+import { type RunningServer, startServer } from '../../src/server.js';
+import { sealSession } from '../../src/session/seal-session.js';
+import { SESSION_COOKIE } from '../../src/session/session-cookie.js';
+import { createDatabase, type DatabaseKind, type TestDatabase } from './databases.js';
+
+export const PASSWORD = 'a password for tests, 32 characters or more';
+
+/** The real server, on real HTTP and a real database of its own. */
+export interface TestServer extends RunningServer {
+  /** Adds a user with installations of these GitHub ids; returns the user's id. */
+  addUser(githubInstallationIds?: string[], id?: string): Promise<string>;
+  rest(userId: string, init?: RequestInit & { as?: string | null }): Promise<Response>;
+  graphql(body: object, init?: RequestInit & { as?: string | null }): Promise<Response>;
+}
+
+/** The header of a signed-in user. */
+export async function cookieOf(userId: string, password = PASSWORD): Promise<string> {
+  return `${SESSION_COOKIE}=${await sealSession(userId, password, 0)}`;
+}
+
+export async function startTestServer(database: TestDatabase, env = {}): Promise<TestServer> {
+  const server = await startServer(
+    loadConfig({
+      NODE_ENV: 'test',
+      LOG_LEVEL: 'silent',
+      PORT: '0',
+      SESSION_PASSWORD: PASSWORD,
+      RATE_LIMIT: '0',
+      RATE_LIMIT_ANONYMOUS: '0',
+      ...database.env,
+      ...env,
+    }),
+  );
+  const send = async (path: string, { as, ...init }: RequestInit & { as?: string | null }) => {
+    const headers = new Headers(init.headers);
+    if (as) headers.set('cookie', await cookieOf(as));
+    return fetch(`${server.url}${path}`, { ...init, headers });
+  };
+  return {
+    ...server,
+    async addUser(githubInstallationIds = [], id = `user-${randomUUID()}`) {
+      await server.database.query('INSERT INTO neptun_user (id) VALUES ($1)', [id]);
+      for (const githubId of githubInstallationIds) {
+        await server.database.query(
+          'INSERT INTO github_app_installation (neptun_user_id, github_installation_id) VALUES ($1, $2)',
+          [id, githubId],
+        );
+      }
+      return id;
+    },
+    rest: (userId, init = {}) =>
+      send(`/api/users/${encodeURIComponent(userId)}/installations`, { as: userId, ...init }),
+    graphql: (body, init = {}) =>
+      send('/graphql', {
+        method: 'POST',
+        body: JSON.stringify(body),
+        ...init,
+        headers: { 'content-type': 'application/json', ...(init.headers as object) },
+      }),
+  };
+}
+
+/** One server for the tests of a block; each test adds users of its own. */
+export function useServer(kind: DatabaseKind, env = {}): () => TestServer {
+  let database: TestDatabase;
+  let server: TestServer;
+  beforeAll(async () => {
+    database = await createDatabase(kind);
+    server = await startTestServer(database, env);
+    await server.ready;
+  });
+  afterAll(async () => {
+    await server?.close();
+    await database?.remove();
+  });
+  return () => server;
+}
