@@ -16,11 +16,14 @@ export class DatabaseNotReadyError extends Error {
 
 /** Tells a database that is away, and may come back, from a statement that is wrong. */
 export function isDatabaseUnavailable(error: unknown): boolean {
-  if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable);
+  const { code, errors, message, syscall } = error as NodeJS.ErrnoException & {
+    errors?: unknown[];
+  };
   if (error instanceof DatabaseNotReadyError) return true;
-  if (!(error instanceof Error)) return false;
-  const { code } = error as { code?: unknown };
-  if (typeof code === 'string' && SQLSTATE.test(code)) return UNAVAILABLE_STATES.test(code);
-  if ('syscall' in error) return true;
-  return CONNECTION_LOST.test(error.message);
+  // Every address of a host was tried, each with an error of its own.
+  if (Array.isArray(errors)) return errors.some(isDatabaseUnavailable);
+  // First: EPIPE would pass for a SQLSTATE.
+  if (syscall !== undefined) return true;
+  if (code !== undefined && SQLSTATE.test(code)) return UNAVAILABLE_STATES.test(code);
+  return CONNECTION_LOST.test(message);
 }

@@ -1,4 +1,4 @@
-import { METHODS, STATUS_CODES } from 'node:http';
+import { METHODS, maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CodedError, errorBody, logFailure, RETRY_AFTER } from '../errors.js';
@@ -76,6 +76,9 @@ export function clientErrorHandler(error: ClientError, socket: Socket): void {
 function clientErrorStatus({ code, rawPacket }: ClientError): number {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 408;
   if (code !== 'HPE_HEADER_OVERFLOW') return 400;
-  // A request line that has no end within the limit is a URL too long, not headers too large.
-  return Buffer.isBuffer(rawPacket) && !rawPacket.includes('\r\n') ? 414 : 431;
+  if (!Buffer.isBuffer(rawPacket) || !/^[A-Z]+ \//.test(rawPacket.toString('latin1', 0, 32)))
+    return 431;
+  // A request line that does not end within the limit is a URL too long, not headers too large.
+  const end = rawPacket.indexOf('\r\n');
+  return end === -1 || end > maxHeaderSize ? 414 : 431;
 }

@@ -28,7 +28,10 @@ export async function createDatabase(kind: DatabaseKind): Promise<TestDatabase> 
   const folder = join(process.env.TEST_TEMP ?? '', randomUUID());
   if (kind === 'PGlite') {
     await cp(join(process.env.TEST_TEMP ?? '', 'template'), folder, { recursive: true });
-    return { env: { DATA_DIR: folder }, remove: () => rm(folder, { recursive: true, force: true }) };
+    return {
+      env: { DATA_DIR: folder },
+      remove: () => rm(folder, { recursive: true, force: true }),
+    };
   }
   await mkdir(folder, { recursive: true });
   const name = `test_${randomUUID().replaceAll('-', '')}`;

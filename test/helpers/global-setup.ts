@@ -22,7 +22,9 @@ export default async function globalSetup(): Promise<void> {
     process.env.TEST_DATABASE_URL = globalThis.testCluster.url;
     process.env.TEST_POSTGRES_BINARIES = binaries;
   } else if (process.env.CI) {
-    throw new Error('PostgreSQL is missing: install the package postgresql, or set TEST_DATABASE_URL');
+    throw new Error(
+      'PostgreSQL is missing: install the package postgresql, or set TEST_DATABASE_URL',
+    );
   } else {
     console.warn(
       '\n********\nPostgreSQL is missing: ONLY THE EMBEDDED DATABASE IS TESTED.\n' +

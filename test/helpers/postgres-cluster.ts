@@ -1,6 +1,6 @@
-import { execFileSync, type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,19 +20,25 @@ export interface PostgresCluster {
 /** Folder of the newest server's binaries; `null`: PostgreSQL is not installed. */
 export function findPostgres(): string | null {
   const debian = '/usr/lib/postgresql';
-  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
+  const versions = existsSync(debian)
+    ? readdirSync(debian).sort((a, b) => Number(b) - Number(a))
+    : [];
   const candidates = [
     ...versions.map((version) => join(debian, version, 'bin')),
     ...(process.env.PATH ?? '').split(':'),
   ];
-  return candidates.find((folder) => ['initdb', 'postgres'].every((name) => existsSync(join(folder, name)))) ?? null;
+  return (
+    candidates.find((folder) =>
+      ['initdb', 'postgres'].every((name) => existsSync(join(folder, name))),
+    ) ?? null
+  );
 }
 
 /** A throw-away cluster on a free port of the loopback address, also when run as root. */
 export async function createCluster(binaries: string): Promise<PostgresCluster> {
   const folder = mkdtempSync(join(tmpdir(), 'installations-postgres-'));
   const owner = unprivilegedOwner();
-  if (owner.uid !== undefined) chownSync(folder, owner.uid, owner.gid);
+  if (owner) chownSync(folder, owner.uid, owner.gid);
   const data = join(folder, 'data');
   execFileSync(
     join(binaries, 'initdb'),
@@ -49,7 +55,18 @@ export async function createCluster(binaries: string): Promise<PostgresCluster> 
     async start() {
       server = spawn(
         join(binaries, 'postgres'),
-        ['-D', data, '-p', String(port), '-k', folder, '-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off'],
+        [
+          '-D',
+          data,
+          '-p',
+          String(port),
+          '-k',
+          folder,
+          '-c',
+          'listen_addresses=127.0.0.1',
+          '-c',
+          'fsync=off',
+        ],
         { ...owner, cwd: folder, stdio: 'ignore' },
       );
       await untilItAnswers(url);
@@ -72,8 +89,8 @@ export async function createCluster(binaries: string): Promise<PostgresCluster> 
 }
 
 /** PostgreSQL refuses to run as root. */
-function unprivilegedOwner(): { uid?: number; gid?: number } {
-  if (process.getuid?.() !== 0) return {};
+function unprivilegedOwner(): { uid: number; gid: number } | null {
+  if (process.getuid?.() !== 0) return null;
   for (const name of ['postgres', 'nobody']) {
     try {
       const id = (flag: string) => Number(execFileSync('id', [flag, name], { stdio: 'pipe' }));
@@ -82,7 +99,7 @@ function unprivilegedOwner(): { uid?: number; gid?: number } {
       // No such user here: the next one.
     }
   }
-  return {};
+  return null;
 }
 
 export function freePort(): Promise<number> {

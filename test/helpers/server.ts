@@ -21,6 +21,9 @@ export async function cookieOf(userId: string, password = PASSWORD): Promise<str
   return `${SESSION_COOKIE}=${await sealSession(userId, password, 0)}`;
 }
 
+/** What an answer holds, for `expect` to judge. */
+export const json = (response: Response): Promise<any> => response.json();
+
 export async function startTestServer(database: TestDatabase, env = {}): Promise<TestServer> {
   const server = await startServer(
     loadConfig({

@@ -1,6 +1,5 @@
-import type { Config } from 'jest';
-
-const config: Config = {
+/** @type {import('jest').Config} */
+const config = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   extensionsToTreatAsEsm: ['.ts'],
@@ -18,8 +17,8 @@ const config: Config = {
       },
     ],
   },
-  globalSetup: '<rootDir>/test/helpers/global-setup.ts',
-  globalTeardown: '<rootDir>/test/helpers/global-teardown.ts',
+  globalSetup: '<rootDir>/dist/test/helpers/global-setup.js',
+  globalTeardown: '<rootDir>/dist/test/helpers/global-teardown.js',
   testTimeout: 30_000,
 };
 

@@ -1,0 +1,138 @@
+import { expect, test } from '@jest/globals';
+import { describeOnEachDatabase } from '../helpers/databases.js';
+import { json, useServer } from '../helpers/server.js';
+
+const INSTALLATION = 'id neptunUserId githubInstallationId createdAt updatedAt';
+const NOT_FOUND = { message: 'User not found', extensions: { code: 'NOT_FOUND' } };
+
+describeOnEachDatabase('POST /graphql', (kind) => {
+  const server = useServer(kind);
+
+  test('answers the viewer and the same user by id, with the installations of REST', async () => {
+    const userId = await server().addUser(['98765432101', '12']);
+    const response = await server().graphql(
+      {
+        query: `query ($id: ID!) {
+          viewer { id createdAt installations { ${INSTALLATION} } }
+          user(id: $id) { id updatedAt installations { ${INSTALLATION} } }
+        }`,
+        variables: { id: userId },
+      },
+      { as: userId },
+    );
+    expect(response.status).toBe(200);
+    const { data, errors } = await json(response);
+    expect(errors).toBeUndefined();
+    const rest = await json(await server().rest(userId));
+    const installations = rest.map((item: Record<string, unknown>) => ({
+      id: String(item.id),
+      neptunUserId: item.neptun_user_id,
+      githubInstallationId: item.github_installation_id,
+      createdAt: item.created_at,
+      updatedAt: item.updated_at,
+    }));
+    expect(data.viewer).toEqual({ id: userId, createdAt: expect.any(String), installations });
+    expect(data.user).toEqual({ id: userId, updatedAt: expect.any(String), installations });
+  });
+
+  test('answers UNAUTHENTICATED, with HTTP 200 and null, without a session', async () => {
+    const response = await server().graphql({ query: '{ viewer { id } user(id: "x") { id } }' });
+    expect(response.status).toBe(200);
+    const { data, errors } = await json(response);
+    expect(data).toEqual({ viewer: null, user: null });
+    expect(errors.map((error: { extensions: unknown }) => error.extensions)).toEqual([
+      { code: 'UNAUTHENTICATED' },
+      { code: 'UNAUTHENTICATED' },
+    ]);
+  });
+
+  test('tells a stranger’s user from a missing one by nothing', async () => {
+    const me = await server().addUser();
+    const stranger = await server().addUser(['1']);
+    const query = 'query ($id: ID!) { user(id: $id) { id installations { id } } }';
+    const [foreign, missing] = await Promise.all(
+      [stranger, `user-${'0'.repeat(stranger.length - 5)}`].map(async (id) => {
+        const response = await server().graphql({ query, variables: { id } }, { as: me });
+        return response.text();
+      }),
+    );
+    expect(foreign).toBe(missing);
+    expect(JSON.parse(foreign as string)).toMatchObject({
+      data: { user: null },
+      errors: [NOT_FOUND],
+    });
+  });
+
+  test('answers NOT_FOUND to a session whose user is gone', async () => {
+    const response = await server().graphql({ query: '{ viewer { id } }' }, { as: 'gone' });
+    expect(await json(response)).toMatchObject({ data: { viewer: null }, errors: [NOT_FOUND] });
+  });
+
+  test.each(['\0', 'a\ud800', ' 1 ', 'x'.repeat(10_000)])(
+    'answers NOT_FOUND to an impossible id',
+    async (id) => {
+      const me = await server().addUser();
+      const query = 'query ($id: ID!) { user(id: $id) { id } }';
+      const response = await server().graphql({ query, variables: { id } }, { as: me });
+      expect(await json(response)).toMatchObject({ data: { user: null }, errors: [NOT_FOUND] });
+    },
+  );
+
+  test('gives each alias its own answer', async () => {
+    const me = await server().addUser(['3']);
+    const stranger = await server().addUser(['4']);
+    const response = await server().graphql(
+      {
+        query: `{
+          mine: user(id: "${me}") { ...Ids }
+          theirs: user(id: "${stranger}") { ...Ids }
+          again: viewer { ...Ids }
+        }
+        fragment Ids on User { id installations { githubInstallationId } }`,
+      },
+      { as: me },
+    );
+    const mine = { id: me, installations: [{ githubInstallationId: '3' }] };
+    expect(await json(response)).toMatchObject({
+      data: { mine, theirs: null, again: mine },
+      errors: [{ path: ['theirs'], extensions: { code: 'NOT_FOUND' } }],
+    });
+  });
+
+  test('refuses a malformed request with 400 and a code', async () => {
+    for (const [body, code] of [
+      [{ query: '{ nope }' }, 'GRAPHQL_VALIDATION_FAILED'],
+      [{ query: '{' }, 'GRAPHQL_PARSE_FAILED'],
+      [{}, 'BAD_REQUEST'],
+      [[{ query: '{ viewer { id } }' }], 'BAD_REQUEST'],
+      [{ query: 'query ($id: ID!) { user(id: $id) { id } }' }, 'BAD_USER_INPUT'],
+    ] as const) {
+      const response = await server().graphql(body);
+      expect(response.status).toBe(400);
+      expect((await json(response)).errors[0].extensions.code).toBe(code);
+    }
+    const broken = await server().graphql({}, { body: '{"query":' });
+    expect([broken.status, (await json(broken)).errors[0].extensions.code]).toEqual([
+      400,
+      'BAD_REQUEST',
+    ]);
+  });
+
+  test('answers a query over GET only with a header that a simple form cannot send', async () => {
+    const me = await server().addUser();
+    const url = `${server().url}/graphql?query={viewer{id}}`;
+    expect((await fetch(url)).status).toBe(400);
+    const response = await server().graphql({}, { as: me });
+    expect(response.status).toBe(400);
+    const allowed = await fetch(url, { headers: { 'apollo-require-preflight': 'true' } });
+    expect(allowed.status).toBe(200);
+  });
+
+  test('refuses other methods with Allow, and keeps answers out of shared caches', async () => {
+    const response = await fetch(`${server().url}/graphql`, { method: 'PUT' });
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, POST, OPTIONS']);
+    const answer = await server().graphql({ query: '{ viewer { id } }' });
+    expect(answer.headers.get('cache-control')).toBe('private, no-store');
+    expect(answer.headers.get('vary')).toMatch(/\bCookie\b/);
+  });
+});
