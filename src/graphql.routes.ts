@@ -1,19 +1,18 @@
+import { STATUS_CODES } from 'node:http';
+import { Readable } from 'node:stream';
 import { type ApolloServer, HeaderMap } from '@apollo/server';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Context } from './context.js';
-import type { CodedError } from './errors.js';
-import { answerable, logUnforeseen, refuseOtherMethods } from './operations/errors.js';
+import { CodedError } from './errors.js';
+import { answerable, logUnforeseen, nameMethods } from './operations/errors.js';
 
-const METHODS = ['GET', 'POST', 'OPTIONS'];
+const METHODS = ['GET', 'POST'];
 
 /** Binds Apollo Server to Fastify: a request goes in as plain data, and an answer comes out so. */
 export function graphqlRoutes(app: FastifyInstance, apollo: ApolloServer<Context>): void {
   app.setErrorHandler(answerAsGraphQL);
   app.route({ method: ['GET', 'POST'], url: '/graphql', exposeHeadRoute: false, handler });
-  app.options('/graphql', (_request, reply) =>
-    reply.code(204).header('allow', METHODS.join(', ')).send(),
-  );
-  refuseOtherMethods(app, '/graphql', METHODS);
+  nameMethods(app, '/graphql', METHODS);
 
   async function handler(request: FastifyRequest, reply: FastifyReply) {
     const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({
@@ -27,7 +26,7 @@ export function graphqlRoutes(app: FastifyInstance, apollo: ApolloServer<Context
     });
     for (const [name, value] of headers) reply.header(name, value);
     reply.code(status ?? 200);
-    return reply.send(body.kind === 'complete' ? body.string : body.asyncIterator);
+    return reply.send(body.kind === 'complete' ? body.string : Readable.from(body.asyncIterator));
   }
 }
 
@@ -48,6 +47,12 @@ function answerAsGraphQL(
 ) {
   logUnforeseen(request, error);
   const answer = answerable(error);
-  const extensions = 'extensions' in answer ? answer.extensions : { code: 'BAD_REQUEST' };
-  return reply.code(answer.status).send({ errors: [{ message: answer.message, extensions }] });
+  const { message, extensions } =
+    answer instanceof CodedError
+      ? answer
+      : {
+          message: `${STATUS_CODES[answer.status]}: ${answer.message}`,
+          extensions: { code: 'BAD_REQUEST' },
+        };
+  return reply.code(answer.status).send({ errors: [{ message, extensions }] });
 }

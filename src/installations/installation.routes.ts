@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { refuseOtherMethods } from '../operations/errors.js';
+import { nameMethods } from '../operations/errors.js';
 import type { UserService } from '../users/user.service.js';
 
 const ROUTE = '/api/users/:userId/installations';
@@ -17,10 +17,7 @@ export function installationRoutes(app: FastifyInstance, users: UserService): vo
     if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
     return reply.type('application/json; charset=utf-8').send(installationsJson);
   });
-  app.options(ROUTE, (_request, reply) =>
-    reply.code(204).header('allow', METHODS.join(', ')).send(),
-  );
-  refuseOtherMethods(app, ROUTE, METHODS);
+  nameMethods(app, ROUTE, METHODS);
 }
 
 /** RFC 9110 §13.1.2: a list of entity tags or `*`, compared weakly. */

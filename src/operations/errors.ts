@@ -43,10 +43,14 @@ export function handleFrameworkError(
   reply.code(status).send(errorBody(status, message));
 }
 
-/** A route that is there, asked by a method that is not: 405, naming those that are (RFC 9110 §15.5.6). */
-export function refuseOtherMethods(app: FastifyInstance, url: string, allowed: string[]): void {
+/**
+ * What a route says of its methods: OPTIONS names them, and any other is refused with 405, naming
+ * them too (RFC 9110 §15.5.6).
+ */
+export function nameMethods(app: FastifyInstance, url: string, allowed: string[]): void {
   const allow = allowed.join(', ');
-  const others = METHODS.filter((method) => method !== 'CONNECT' && !allowed.includes(method));
+  app.options(url, (_request, reply) => reply.code(204).header('allow', allow).send());
+  const others = METHODS.filter((method) => !['CONNECT', 'OPTIONS', ...allowed].includes(method));
   for (const method of others) {
     if (!app.supportedMethods.includes(method)) app.addHttpMethod(method);
   }

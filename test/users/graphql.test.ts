@@ -130,7 +130,7 @@ describeOnEachDatabase('POST /graphql', (kind) => {
 
   test('refuses other methods with Allow, and keeps answers out of shared caches', async () => {
     const response = await fetch(`${server().url}/graphql`, { method: 'PUT' });
-    expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, POST, OPTIONS']);
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, POST']);
     const answer = await server().graphql({ query: '{ viewer { id } }' });
     expect(answer.headers.get('cache-control')).toBe('private, no-store');
     expect(answer.headers.get('vary')).toMatch(/\bCookie\b/);
