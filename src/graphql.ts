@@ -9,6 +9,7 @@ import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin
 import type { FastifyBaseLogger } from 'fastify';
 import { type GraphQLFormattedError, GraphQLSchema } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
+import { compiledExecution } from './compiled-execution.js';
 import type { Context } from './context.js';
 import { CodedError, ERROR_CODES_DESCRIPTION, logFailure } from './errors.js';
 import { EXAMPLE_QUERY } from './explore/example-query.js';
@@ -53,6 +54,7 @@ export function createApolloServer({ schema, logger, ide }: ApolloOptions): Apol
       // It wraps every field for a hint that nobody gives: answers are private, always.
       ApolloServerPluginCacheControlDisabled(),
       logFailures,
+      compiledExecution(schema),
       ide
         ? ApolloServerPluginLandingPageLocalDefault({
             embed: true,

@@ -27,3 +27,12 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   if (code !== undefined && SQLSTATE.test(code)) return UNAVAILABLE_STATES.test(code);
   return CONNECTION_LOST.test(message);
 }
+
+/**
+ * A pooler in transaction mode gives each statement another connection: one that has not prepared it
+ * (26000), or one on which somebody else did (42P05).
+ */
+export function isPreparedStatementLost(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return code === '26000' || code === '42P05';
+}

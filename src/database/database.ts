@@ -1,7 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import type { DataSource } from 'typeorm';
-import { DatabaseNotReadyError, isDatabaseUnavailable } from './availability.js';
+import {
+  DatabaseNotReadyError,
+  isDatabaseUnavailable,
+  isPreparedStatementLost,
+} from './availability.js';
 import { createDataSource } from './data-source.js';
 import { migrate } from './migrate.js';
 import type { Pool } from './pool.js';
@@ -15,6 +19,7 @@ export class Database {
   readonly #pool: Pool;
   readonly #log: Pick<FastifyBaseLogger, 'warn' | 'info'>;
   #ready = false;
+  #prepares = true;
   #closed = false;
 
   constructor(pool: Pool, log: Pick<FastifyBaseLogger, 'warn' | 'info'>) {
@@ -23,10 +28,22 @@ export class Database {
     this.dataSource = createDataSource(pool);
   }
 
-  /** @throws {DatabaseNotReadyError} before the migrations are applied; else as the driver does */
-  async query<Row>(text: string, values?: unknown[]): Promise<{ rows: Row[] }> {
+  /**
+   * @param name under which each connection prepares the statement once, instead of planning it anew
+   *   each time; only for a statement that may be repeated
+   * @throws {DatabaseNotReadyError} before the migrations are applied; else as the driver does
+   */
+  async query<Row>(text: string, values?: unknown[], name?: string): Promise<{ rows: Row[] }> {
     if (!this.#ready) throw new DatabaseNotReadyError();
-    return this.#pool.query<Row>(text, values);
+    if (name === undefined || !this.#prepares) return this.#pool.query({ text, values });
+    try {
+      return await this.#pool.query({ text, values, name });
+    } catch (error) {
+      if (!isPreparedStatementLost(error)) throw error;
+      this.#prepares = false;
+      this.#log.info('prepared statements do not survive a pooler here: going on without them');
+      return this.#pool.query({ text, values });
+    }
   }
 
   /**

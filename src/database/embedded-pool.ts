@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PGlite, types } from '@electric-sql/pglite';
 import { DirectoryLock } from './directory-lock.js';
-import type { ConnectCallback, Pool } from './pool.js';
+import type { ConnectCallback, Pool, Query } from './pool.js';
 
 /** As `pg` answers: a bigint is text, since JavaScript's numbers end at 2^53. */
 const PARSERS = { [types.INT8]: (text: string) => text };
@@ -26,7 +26,7 @@ export class EmbeddedPool implements Pool {
     this.#lock = new DirectoryLock(dataDirectory);
   }
 
-  async query<Row>(text: string, values?: unknown[]): Promise<{ rows: Row[] }> {
+  async query<Row>({ text, values }: Query): Promise<{ rows: Row[] }> {
     const client = await this.#lease();
     try {
       return (await client.query(text, values)) as { rows: Row[] };

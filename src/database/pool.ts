@@ -2,9 +2,16 @@ import pg from 'pg';
 import type { Config } from '../config.js';
 import { EmbeddedPool } from './embedded-pool.js';
 
+export interface Query {
+  text: string;
+  values?: unknown[] | undefined;
+  /** Prepares the statement under this name, once a connection. */
+  name?: string;
+}
+
 /** The part of `pg.Pool` that this project uses; the embedded database offers the same. */
 export interface Pool {
-  query<Row>(text: string, values?: unknown[]): Promise<{ rows: Row[] }>;
+  query<Row>(query: Query): Promise<{ rows: Row[] }>;
   connect(callback: ConnectCallback): void;
   end(): Promise<void>;
 }

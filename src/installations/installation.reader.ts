@@ -3,7 +3,7 @@ import type { Database } from '../database/database.js';
 import { CodedError } from '../errors.js';
 
 /** One installation, in the documented shape: these five keys, in this order. */
-export interface InstallationItem {
+interface InstallationItem {
   id: number;
   neptun_user_id: string;
   github_installation_id: string;
@@ -16,24 +16,32 @@ export interface InstallationItem {
 const iso = (column: string) =>
   `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
-/** PostgreSQL writes the answer's JSON: nothing is parsed and written again on its way to REST. */
+/**
+ * PostgreSQL writes the answer's JSON, as `JSON.stringify` would: nothing is parsed and written again
+ * on its way to REST.
+ */
 const SELECT_USERS = `
-  SELECT u.id, ${iso('u.created_at')} AS created_at, ${iso('u.updated_at')} AS updated_at,
-    coalesce('[' || (
-      SELECT string_agg(row_to_json(item)::text, ',' ORDER BY item.id)
-      FROM (
-        SELECT i.id, i.neptun_user_id, i.github_installation_id::text,
-          ${iso('i.created_at')} AS created_at, ${iso('i.updated_at')} AS updated_at
-        FROM github_app_installation i WHERE i.neptun_user_id = u.id
-      ) item
-    ) || ']', '[]') AS installations
+  SELECT u.id, ${iso('u.created_at')} AS created_at, ${iso('u.updated_at')} AS updated_at, (
+    SELECT string_agg(
+      '{"id":' || id || ',"neptun_user_id":' || to_json(neptun_user_id)
+        || ',"github_installation_id":"' || github_installation_id
+        || '","created_at":"' || ${iso('created_at')}
+        || '","updated_at":"' || ${iso('updated_at')} || '"}', ',')
+    FROM (SELECT * FROM github_app_installation WHERE neptun_user_id = u.id ORDER BY id) i
+  ) AS installations
   FROM neptun_user u WHERE u.id = ANY($1::text[])`;
+
+/** Statements under way at a time, at most. */
+const MAX_STATEMENTS = 8;
+/** Milliseconds after which a statement is slow, and those who wait get one of their own. */
+const PATIENCE = 5;
 
 interface UserRow {
   id: string;
   created_at: string;
   updated_at: string;
-  installations: string;
+  /** JSON objects, comma separated; `null`: none. */
+  installations: string | null;
 }
 
 /** A user as it was read, with the installations as JSON text and as objects. */
@@ -48,7 +56,7 @@ export class UserWithInstallations {
     this.id = row.id;
     this.createdAt = row.created_at;
     this.updatedAt = row.updated_at;
-    this.installationsJson = row.installations;
+    this.installationsJson = `[${row.installations ?? ''}]`;
   }
 
   get installations() {
@@ -62,19 +70,24 @@ export class UserWithInstallations {
   }
 }
 
-interface Batch {
-  readonly ids: Set<string>;
-  readonly users: Promise<Map<string, UserWithInstallations>>;
+/** A user that is asked for, by one request or several at once. */
+interface Read {
+  readonly promise: Promise<UserWithInstallations | null>;
+  resolve(user: UserWithInstallations | null): void;
+  reject(error: unknown): void;
 }
 
 /**
- * Reads users with their installations. All that is asked for in one turn of the event loop, by
- * whichever requests, goes into one SQL statement. Nothing is kept: a row that is committed is
- * seen by the next read.
+ * Reads users with their installations. What is asked for while the statements before are under way,
+ * by whichever requests, goes into one SQL statement. Nothing is kept: a row that is committed is seen
+ * by the next read.
  */
 export class InstallationReader {
   readonly #database: Pick<Database, 'query'>;
-  #gathering: Batch | null = null;
+  #waiting = new Map<string, Read>();
+  #statements = 0;
+  #turnEnd: NodeJS.Immediate | undefined;
+  #patienceEnd: NodeJS.Timeout | undefined;
 
   constructor(database: Pick<Database, 'query'>) {
     this.#database = database;
@@ -85,30 +98,60 @@ export class InstallationReader {
    * @returns `null`: no such user
    * @throws {CodedError} `SERVICE_UNAVAILABLE`
    */
-  async read(userId: string): Promise<UserWithInstallations | null> {
-    this.#gathering ??= this.#gather();
-    const batch = this.#gathering;
-    batch.ids.add(userId);
-    return (await batch.users).get(userId) ?? null;
+  read(userId: string): Promise<UserWithInstallations | null> {
+    const asked = this.#waiting.get(userId);
+    if (asked) return asked.promise;
+    const read = newRead();
+    this.#waiting.set(userId, read);
+    this.#schedule();
+    return read.promise;
   }
 
-  #gather(): Batch {
-    const ids = new Set<string>();
-    const users = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
-      this.#gathering = null;
-      return this.#select([...ids]);
-    });
-    return { ids, users };
+  /**
+   * One statement at a time carries the most requests. Only a slow one, of somebody with thousands of
+   * installations or behind a bad network, is not waited for.
+   */
+  #schedule(): void {
+    if (this.#waiting.size === 0 || this.#statements === MAX_STATEMENTS) return;
+    if (this.#statements === 0) this.#turnEnd ??= setImmediate(this.#send);
+    else this.#patienceEnd ??= setTimeout(this.#send, PATIENCE);
   }
 
-  async #select(ids: string[]): Promise<Map<string, UserWithInstallations>> {
+  #send = async (): Promise<void> => {
+    clearImmediate(this.#turnEnd);
+    clearTimeout(this.#patienceEnd);
+    this.#turnEnd = this.#patienceEnd = undefined;
+    const reads = this.#waiting;
+    this.#waiting = new Map();
+    this.#statements++;
+    await this.#answer(reads);
+    this.#statements--;
+    this.#schedule();
+  };
+
+  async #answer(reads: Map<string, Read>): Promise<void> {
     try {
-      const { rows } = await this.#database.query<UserRow>(SELECT_USERS, [ids]);
-      return new Map(rows.map((row) => [row.id, new UserWithInstallations(row)]));
-    } catch (error) {
-      throw isDatabaseUnavailable(error)
-        ? new CodedError('SERVICE_UNAVAILABLE', { cause: error })
-        : error;
+      const { rows } = await this.#database.query<UserRow>(
+        SELECT_USERS,
+        [[...reads.keys()]],
+        'select_users',
+      );
+      for (const row of rows) reads.get(row.id)?.resolve(new UserWithInstallations(row));
+      // Those that are answered already stay so: the rest do not exist.
+      for (const read of reads.values()) read.resolve(null);
+    } catch (cause) {
+      const unavailable = isDatabaseUnavailable(cause);
+      const error = unavailable ? new CodedError('SERVICE_UNAVAILABLE', { cause }) : cause;
+      for (const read of reads.values()) read.reject(error);
     }
   }
+}
+
+function newRead(): Read {
+  const read = {} as { -readonly [key in keyof Read]: Read[key] };
+  read.promise = new Promise((resolve, reject) => {
+    read.resolve = resolve;
+    read.reject = reject;
+  });
+  return read;
 }

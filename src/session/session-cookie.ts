@@ -32,11 +32,11 @@ function joinChunks(cookies: string, main: string): string | null {
 
 /** The first cookie of that name (RFC 6265 §5.4 sends the most specific first), as h3 reads it. */
 function cookieValue(cookies: string, name: string): string | null {
-  for (let at = cookies.indexOf(name); at !== -1; at = cookies.indexOf(name, at + name.length)) {
-    const start = at + name.length;
-    if (cookies[start] !== '=' || !/^(.*;)?[ \t]*$/s.test(cookies.slice(0, at))) continue;
-    const end = cookies.indexOf(';', start);
-    const value = cookies.slice(start + 1, end === -1 ? undefined : end).trim();
+  if (!cookies.includes(name)) return null;
+  for (const pair of cookies.split(';')) {
+    const equals = pair.indexOf('=');
+    if (equals === -1 || pair.slice(0, equals).trim() !== name) continue;
+    const value = pair.slice(equals + 1).trim();
     return decode(value.startsWith('"') ? value.slice(1, -1) : value);
   }
   return null;

@@ -28,7 +28,7 @@ describe('The embedded pool', () => {
   beforeAll(async () => {
     database = await createDatabase('PGlite');
     pool = new EmbeddedPool(database.env.DATA_DIR);
-    await pool.query('CREATE TABLE note (text text)');
+    await pool.query({ text: 'CREATE TABLE note (text text)' });
   });
   afterAll(async () => {
     await pool.end();
@@ -39,11 +39,11 @@ describe('The embedded pool', () => {
     const { client, release } = await borrow(pool);
     await client.query('BEGIN');
     await client.query("INSERT INTO note VALUES ('rolled back')");
-    const stranger = pool.query("INSERT INTO note VALUES ('committed')");
+    const stranger = pool.query({ text: "INSERT INTO note VALUES ('committed')" });
     await client.query('ROLLBACK');
     release();
     await stranger;
-    const { rows } = await pool.query('SELECT text FROM note');
+    const { rows } = await pool.query({ text: 'SELECT text FROM note' });
     expect(rows).toEqual([{ text: 'committed' }]);
   });
 
@@ -52,7 +52,7 @@ describe('The embedded pool', () => {
     await client.query('START TRANSACTION');
     await client.query('CREATE TABLE left_open ()');
     release();
-    const { rows } = await pool.query("SELECT to_regclass('left_open') AS name");
+    const { rows } = await pool.query({ text: "SELECT to_regclass('left_open') AS name" });
     expect(rows).toEqual([{ name: null }]);
   });
 
@@ -70,8 +70,10 @@ describe('The embedded pool', () => {
   });
 
   test('goes on after a statement that failed', async () => {
-    await expect(pool.query('SELECT 1 / 0')).rejects.toMatchObject({ code: '22012' });
-    await expect(pool.query('SELECT 1 AS one')).resolves.toMatchObject({ rows: [{ one: 1 }] });
+    await expect(pool.query({ text: 'SELECT 1 / 0' })).rejects.toMatchObject({ code: '22012' });
+    await expect(pool.query({ text: 'SELECT 1 AS one' })).resolves.toMatchObject({
+      rows: [{ one: 1 }],
+    });
   });
 
   test('answers as pg does: bigint as text, command and count of rows', async () => {
@@ -88,27 +90,29 @@ describe('The embedded pool', () => {
 
   test('passes arrays of any text', async () => {
     const texts = ['quote " and \\', '{braces}', 'a,b', 'NULL', '', 'é 😀'];
-    const { rows } = await pool.query('SELECT $1::text[] AS texts', [texts]);
+    const { rows } = await pool.query({ text: 'SELECT $1::text[] AS texts', values: [texts] });
     expect(rows).toEqual([{ texts }]);
   });
 
   test('lets no second owner into the folder, and names the first', async () => {
     const second = new EmbeddedPool(database.env.DATA_DIR);
-    await expect(second.query('SELECT 1')).rejects.toThrow(DirectoryInUseError);
-    await expect(second.query('SELECT 1')).rejects.toThrow(`process ${process.pid}`);
+    await expect(second.query({ text: 'SELECT 1' })).rejects.toThrow(DirectoryInUseError);
+    await expect(second.query({ text: 'SELECT 1' })).rejects.toThrow(`process ${process.pid}`);
     await second.end();
-    await expect(pool.query('SELECT 1 AS one')).resolves.toMatchObject({ rows: [{ one: 1 }] });
+    await expect(pool.query({ text: 'SELECT 1 AS one' })).resolves.toMatchObject({
+      rows: [{ one: 1 }],
+    });
   });
 
   test('keeps what was committed after it is closed and opened again', async () => {
     const own = await createDatabase('PGlite');
     const first = new EmbeddedPool(own.env.DATA_DIR);
-    await first.query('CREATE TABLE kept AS SELECT 7 AS number');
+    await first.query({ text: 'CREATE TABLE kept AS SELECT 7 AS number' });
     await first.end();
-    await expect(first.query('SELECT 1')).rejects.toThrow('closed');
+    await expect(first.query({ text: 'SELECT 1' })).rejects.toThrow('closed');
     expect(await readdir(own.env.DATA_DIR)).toEqual(['postgres']);
     const second = new EmbeddedPool(own.env.DATA_DIR);
-    await expect(second.query('SELECT number FROM kept')).resolves.toMatchObject({
+    await expect(second.query({ text: 'SELECT number FROM kept' })).resolves.toMatchObject({
       rows: [{ number: 7 }],
     });
     await second.end();
@@ -119,7 +123,9 @@ describe('The embedded pool', () => {
     const folder = join(process.env.TEST_TEMP ?? '', randomUUID());
     await mkdir(join(folder, 'postgres.new', 'half'), { recursive: true });
     const own = new EmbeddedPool(folder);
-    await expect(own.query('SELECT 1 AS one')).resolves.toMatchObject({ rows: [{ one: 1 }] });
+    await expect(own.query({ text: 'SELECT 1 AS one' })).resolves.toMatchObject({
+      rows: [{ one: 1 }],
+    });
     await own.end();
     expect(await readdir(folder)).toEqual(['postgres']);
   });

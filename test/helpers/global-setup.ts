@@ -12,7 +12,7 @@ declare global {
 export default async function globalSetup(): Promise<void> {
   process.env.TEST_TEMP = mkdtempSync(join(tmpdir(), 'installations-test-'));
   const template = new EmbeddedPool(join(process.env.TEST_TEMP, 'template'));
-  await template.query('SELECT 1');
+  await template.query({ text: 'SELECT 1' });
   await template.end();
 
   if (process.env.TEST_DATABASE_URL) return;

@@ -102,7 +102,7 @@ function unprivilegedOwner(): { uid: number; gid: number } | null {
   return null;
 }
 
-export function freePort(): Promise<number> {
+function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
     server.listen(0, '127.0.0.1', () => {

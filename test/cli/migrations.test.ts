@@ -1,0 +1,76 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import pg from 'pg';
+import {
+  createDatabase,
+  describeOnEachDatabase,
+  describeOnPostgres,
+} from '../helpers/databases.js';
+import { cli, run, serve, startServing, until } from './process.js';
+
+const TYPEORM = join(process.cwd(), 'node_modules/.bin/typeorm');
+const DATA_SOURCE = join(process.cwd(), 'dist/ormconfig.js');
+
+describeOnEachDatabase('TypeORM’s own command line', (kind) => {
+  test('applies, shows and reverts the migrations', async () => {
+    const { env, remove } = await createDatabase(kind);
+    const typeorm = (command: string) =>
+      run(process.execPath, [TYPEORM, `migration:${command}`, '-d', DATA_SOURCE], env);
+    const applied = await typeorm('run');
+    expect([applied.code, applied.stderr]).toEqual([0, '']);
+    expect((await typeorm('show')).stdout).toMatch(/^\[X\] \d+ CreateUsersAndInstallations\d+$/m);
+    expect((await typeorm('revert')).code).toBe(0);
+    // Ours finds the database as TypeORM's left it.
+    expect((await cli(['migrate'], env)).stdout).toContain('migrations applied');
+    await remove();
+  });
+});
+
+describeOnPostgres('On PostgreSQL', () => {
+  test('a database that does not exist ends the start with 1 and one line', async () => {
+    const url = new URL(process.env.TEST_DATABASE_URL ?? '');
+    url.pathname = 'there-is-none';
+    url.password = 'secret';
+    const { code, stderr } = await cli(['serve'], { DATABASE_URL: url.href, PORT: '0' });
+    expect([code, stderr]).toEqual([1, 'database "there-is-none" does not exist\n']);
+  });
+
+  test('three servers that start at once on an empty database all become ready', async () => {
+    const { env, remove } = await createDatabase('PostgreSQL');
+    const servers = await Promise.all([serve(env), serve(env), serve(env)]);
+    const applied = servers.filter((server) => server.stdout().includes('migrations applied'));
+    expect(applied).toHaveLength(1);
+    for (const { url } of servers) {
+      const response = await fetch(`${url}/graphql?query={viewer{id}}`, {
+        headers: { 'apollo-require-preflight': 'true' },
+      });
+      expect(await response.json()).toMatchObject({ data: { viewer: null } });
+    }
+    // Somebody's database is filled only when asked: then the banner has a user to show.
+    expect(servers.map(({ curl }) => curl)).toEqual(['', '', '']);
+    expect((await cli(['seed'], env)).code).toBe(0);
+    const seeded = await serve(env);
+    expect(JSON.parse((await run('bash', ['-c', seeded.curl])).stdout)).toHaveLength(3);
+    const codes = await Promise.all([...servers, seeded].map(({ stop }) => stop('SIGTERM')));
+    expect(codes).toEqual([0, 0, 0, 0]);
+    await remove();
+  });
+
+  test('SIGTERM while another server migrates ends it with 0, and without a banner', async () => {
+    const { env, remove } = await createDatabase('PostgreSQL');
+    const other = new pg.Client({ connectionString: env.DATABASE_URL });
+    await other.connect();
+    await other.query('SELECT pg_advisory_lock(7210418553)');
+    const waiting = startServing(env);
+    const waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+    await until(async () => (await other.query(waits)).rows.length > 0);
+    const code = waiting.stop('SIGTERM');
+    await sleep(300);
+    await other.end();
+    expect(await code).toBe(0);
+    expect(waiting.stdout()).not.toContain('ready at');
+    expect(waiting.stderr()).toBe('');
+    await remove();
+  });
+});

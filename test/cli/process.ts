@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stripVTControlCharacters } from 'node:util';
+import { afterAll } from '@jest/globals';
+
+const MAIN = join(process.cwd(), 'dist/src/main.js');
+
+export interface Started {
+  pid: number;
+  /** What it has printed so far. */
+  stdout(): string;
+  stderr(): string;
+  /** Sends the signal, waits for the end, and tells the exit code; `null`: the signal ended it. */
+  stop(signal: NodeJS.Signals): Promise<number | null>;
+  /** Settles at the end of the process. */
+  code: Promise<number | null>;
+  /** Waits until its output has this; throws what it printed, if it ends before. */
+  printed(pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+export interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Served extends Started {
+  url: string;
+  /** The command line that the banner offers; empty where there is none. */
+  curl: string;
+}
+
+const running = new Set<ChildProcess>();
+afterAll(() => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** Starts a program with nothing in its environment but what a test gives, where no `.env` lies. */
+function start(program: string, args: string[], env: Record<string, string> = {}): Started {
+  const folder = mkdtempSync(join(process.env.TEST_TEMP ?? '', 'cwd-'));
+  const child = spawn(program, args, {
+    cwd: folder,
+    env: { PATH: process.env.PATH, HOME: folder, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text) => {
+      output[name] += text;
+    });
+  }
+  const code = once(child, 'close').then(([exitCode]) => {
+    running.delete(child);
+    return exitCode as number | null;
+  });
+  return {
+    pid: child.pid as number,
+    stdout: () => output.stdout,
+    stderr: () => stripVTControlCharacters(output.stderr),
+    code,
+    stop(signal) {
+      child.kill(signal);
+      return code;
+    },
+    printed: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const found = pattern.exec(output.stdout);
+          if (found) resolve(found);
+        };
+        child.stdout.on('data', look);
+        look();
+        code.then(() => reject(new Error(`It ended: ${output.stdout}${output.stderr}`)));
+      }),
+  };
+}
+
+/** Waits for something that no output tells. */
+export async function until(condition: () => unknown): Promise<void> {
+  for (const deadline = Date.now() + 15_000; !(await condition()); await sleep(10)) {
+    if (Date.now() > deadline) throw new Error(`Not within 15 s: ${condition}`);
+  }
+}
+
+/** Runs a program to its end. */
+export async function run(program: string, args: string[], env = {}): Promise<Ended> {
+  const started = start(program, args, env);
+  const code = await started.code;
+  return { code, stdout: started.stdout(), stderr: started.stderr() };
+}
+
+/** Runs one command of this project, as an operator does. */
+export const cli = (args: string[], env = {}): Promise<Ended> =>
+  run(process.execPath, [MAIN, ...args], env);
+
+/** Starts the server on a free port, without waiting for it. */
+export const startServing = (env = {}): Started =>
+  start(process.execPath, [MAIN, 'serve'], { PORT: '0', ...env });
+
+/** Serves on a free port, and waits for the banner. */
+export async function serve(env = {}): Promise<Served> {
+  const started = startServing(env);
+  const [, url = ''] = await started.printed(/ready at (\S+)[\s\S]*openapi\.json[\s\S]*\n$/);
+  const curl =
+    started
+      .stdout()
+      .split('\n')
+      .find((line) => line.startsWith('curl ')) ?? '';
+  return { ...started, url, curl };
+}

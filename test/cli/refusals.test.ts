@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { cli } from './process.js';
+
+const PRODUCTION = { NODE_ENV: 'production', SESSION_PASSWORD: 'p'.repeat(32) };
+const nowhere = () => join(process.env.TEST_TEMP ?? '', randomUUID());
+
+test('a port that is taken ends the start with 1 and one clear line', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  const { code, stderr } = await cli(['serve'], { PORT: String(port), DATA_DIR: nowhere() });
+  other.close();
+  expect(code).toBe(1);
+  expect(stderr).toBe(
+    `127.0.0.1:${port} is taken: stop what listens there, or set PORT to another\n`,
+  );
+});
+
+test.each(['serve', 'session --user x'])(
+  '%s names every variable at fault at once, and shows no value',
+  async (command) => {
+    const faults = {
+      SESSION_PASSWORD: 'short-secret',
+      DATABASE_URL: 'mysql://secret@host/db',
+      PORT: 'secret',
+      LOG_LEVEL: 'secret',
+    };
+    const { code, stdout, stderr } = await cli(command.split(' '), faults);
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    for (const name of Object.keys(faults)) expect(stderr).toContain(`\n  ${name} must `);
+    expect(stderr).not.toContain('secret');
+    expect(stderr).not.toContain('    at ');
+  },
+);
+
+test('production without SESSION_PASSWORD ends with 1 and says so', async () => {
+  const { code, stderr } = await cli(['serve'], { NODE_ENV: 'production', PORT: '0' });
+  expect(code).toBe(1);
+  expect(stderr).toContain('SESSION_PASSWORD is required in production');
+});
+
+test('seed refuses in production', async () => {
+  const { code, stderr } = await cli(['seed'], { ...PRODUCTION, DATA_DIR: nowhere() });
+  expect([code, stderr]).toEqual([1, 'seed: demo data is not for production\n']);
+});
+
+test.each([
+  ['nonsense', "error: unknown command 'nonsense'"],
+  ['session', "error: required option '--user <id>' not specified"],
+  ['session --user x --ttl soon', /argument 'soon' is invalid/],
+  ['serve --nonsense', "error: unknown option '--nonsense'"],
+])('installations %s ends with 1 and says what is wrong', async (command, message) => {
+  const { code, stdout, stderr } = await cli(command.split(' '));
+  expect([code, stdout]).toEqual([1, '']);
+  const [line, hint, ...rest] = stderr.split('\n');
+  expect(line).toMatch(message);
+  expect([hint, ...rest]).toEqual(['(--help shows what there is)', '']);
+});

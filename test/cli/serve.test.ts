@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { createDatabase } from '../helpers/databases.js';
+import { run, serve, startServing, until } from './process.js';
+
+/** Runs the banner's command line as it is pasted. */
+const answerOf = async (curl: string) => (await run('bash', ['-c', curl])).stdout;
+const emptyFolder = () => join(process.env.TEST_TEMP ?? '', randomUUID());
+
+test('the banner’s command line answers the documented installation, before and after kill -9', async () => {
+  const { env } = await createDatabase('PGlite');
+  const first = await serve(env);
+  const answer = await answerOf(first.curl);
+  expect(JSON.parse(answer)[0]).toEqual({
+    id: 1,
+    neptun_user_id: 'user123',
+    github_installation_id: '12345678',
+    created_at: '2024-03-20T10:00:00.000Z',
+    updated_at: '2024-03-20T10:00:00.000Z',
+  });
+  expect(first.stdout()).toContain('migrations applied');
+  await first.stop('SIGKILL');
+
+  const second = await serve(env);
+  // The very same rows: a database made anew would have been migrated and seeded anew.
+  expect(second.stdout()).not.toContain('migrations applied');
+  expect(await answerOf(first.curl.replace(first.url, second.url))).toBe(answer);
+  expect(second.curl).toBe(first.curl.replaceAll(first.url, second.url));
+  expect(await second.stop('SIGTERM')).toBe(0);
+
+  const third = await serve(env);
+  expect(await answerOf(first.curl.replace(first.url, third.url))).toBe(answer);
+  expect(await third.stop('SIGINT')).toBe(0);
+  expect([first, second, third].map((server) => server.stderr())).toEqual(['', '', '']);
+});
+
+test('kill -9 during the very first start does not prevent the next one', async () => {
+  const env = { DATA_DIR: emptyFolder() };
+  const killed = startServing(env);
+  await until(() => existsSync(join(env.DATA_DIR, 'postgres.new', 'base')));
+  await killed.stop('SIGKILL');
+  expect(killed.stdout()).not.toContain('ready at');
+  expect(existsSync(join(env.DATA_DIR, 'postgres'))).toBe(false);
+
+  const next = await serve(env);
+  expect(JSON.parse(await answerOf(next.curl))).toHaveLength(3);
+  expect(await next.stop('SIGTERM')).toBe(0);
+});
+
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  '%s before it is ready ends it with 0',
+  async (signal) => {
+    const { env } = await createDatabase('PGlite');
+    const starting = startServing(env);
+    await starting.printed(/listening/);
+    expect(await starting.stop(signal)).toBe(0);
+    expect(starting.stdout()).not.toContain('ready at');
+    expect(starting.stderr()).toBe('');
+  },
+);
+
+test('a second process on the same folder ends with 1 and names the owner', async () => {
+  const { env } = await createDatabase('PGlite');
+  const owner = await serve(env);
+  const second = startServing(env);
+  expect(await second.code).toBe(1);
+  expect(second.stderr()).toBe(
+    `${env.DATA_DIR} is in use by process ${owner.pid}: ` +
+      'stop that process, or set DATA_DIR to another folder\n',
+  );
+  expect(JSON.parse(await answerOf(owner.curl))).toHaveLength(3);
+  expect(await owner.stop('SIGTERM')).toBe(0);
+});
+
+test('a password of one’s own opens the session that the banner shows', async () => {
+  const { env } = await createDatabase('PGlite');
+  const generated = await serve(env);
+  await generated.stop('SIGTERM');
+  const own = await serve({ ...env, NUXT_SESSION_PASSWORD: 'n'.repeat(40) });
+  expect(JSON.parse(await answerOf(own.curl))).toHaveLength(3);
+  // The session sealed with the generated password is no session any more.
+  const old = await answerOf(generated.curl.replace(generated.url, own.url));
+  expect(JSON.parse(old)).toMatchObject({ statusCode: 401 });
+  await own.stop('SIGTERM');
+});

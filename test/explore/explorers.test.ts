@@ -1,0 +1,86 @@
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { useServer } from '../helpers/server.js';
+import { describeInBrowser } from './browser.js';
+
+describeInBrowser('The explorers', (visit) => {
+  const server = useServer('PGlite', { NODE_ENV: 'development' });
+
+  test('the offline IDE, signed in by the link, answers with installations and needs no other host', async () => {
+    const { page, foreignOrigins, violations, errors } = await visit(server().url);
+    await page.goto(`${server().url}/dev/sign-in`);
+    expect(page.url()).toBe(`${server().url}/graphiql/`);
+    const editor = page.locator('app-query-editor .cm-content').first();
+    await editor.waitFor();
+    expect(await editor.textContent()).toContain('query MyInstallations');
+    await page.getByRole('button', { name: 'Send Request' }).click();
+    const result = page.locator('app-query-result .cm-content').first();
+    await result.getByText('githubInstallationId').first().waitFor();
+    await page.screenshot({ path: join(process.env.TEST_TEMP ?? '', 'offline-ide.png') });
+    const answer = await result.textContent();
+    for (const value of ['"user123"', '"12345678"', '"4294967299"', '"2024-03-20T10:00:00.000Z"']) {
+      expect(answer).toContain(value);
+    }
+    expect([...foreignOrigins]).toEqual([]);
+    expect(violations.filter((text) => text.startsWith('script-src'))).toEqual(['script-src eval']);
+    expect(errors).toEqual([]);
+  });
+
+  test('the offline IDE, not signed in, says so', async () => {
+    const { page } = await visit(server().url);
+    await page.goto(`${server().url}/graphiql`);
+    await page.getByRole('button', { name: 'Send Request' }).click();
+    const result = page.locator('app-query-result .cm-content').first();
+    await result.getByText('UNAUTHENTICATED').first().waitFor();
+  });
+
+  test('the link’s cookie is for this host, and out of reach of scripts', async () => {
+    const response = await fetch(`${server().url}/dev/sign-in`, { redirect: 'manual' });
+    expect(response.status).toBe(302);
+    expect(response.headers.get('set-cookie')).toMatch(
+      /^neptun-session=Fe26\.2\*\S+; Path=\/; HttpOnly; SameSite=Lax$/,
+    );
+    expect(response.headers.get('cache-control')).toBe('no-store');
+  });
+
+  test('the IDE’s page is no frame, and lets no other script run', async () => {
+    const response = await fetch(`${server().url}/graphiql/`);
+    const policy = response.headers.get('content-security-policy') ?? '';
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("frame-ancestors 'none'");
+    const [, nonce] = /script-src 'self' 'nonce-([^']+)'/.exec(policy) ?? [];
+    const scripts = (await response.text()).match(/<script\b[^>]*>/g) ?? [];
+    expect(scripts.length).toBeGreaterThan(0);
+    for (const tag of scripts) expect(tag).toMatch(/ src="(?!\w+:|\/\/)| nonce="/);
+    const again = await fetch(`${server().url}/graphiql/`);
+    expect(again.headers.get('content-security-policy')).not.toContain(nonce);
+  });
+
+  test('Sandbox is handed this server, the example and the wish to send cookies', async () => {
+    const { page, violations, errors } = await visit(server().url);
+    // Sandbox itself lives on Apollo's hosts, out of reach here: this stands in for its constructor.
+    await page.route('https://embeddable-sandbox.cdn.apollographql.com/**', (route) =>
+      route.fulfill({
+        contentType: 'text/javascript',
+        body: 'window.EmbeddedSandbox = class { constructor(given) { window.given = given; } };',
+      }),
+    );
+    await page.goto(`${server().url}/graphql`);
+    expect(await page.evaluate('given')).toMatchObject({
+      initialEndpoint: `${server().url}/graphql`,
+      initialState: {
+        document: expect.stringContaining('query MyInstallations'),
+        includeCookies: true,
+      },
+    });
+    expect(violations).toEqual([]);
+    expect(errors).toEqual([]);
+  });
+
+  test('Sandbox without the internet says so', async () => {
+    const { page, foreignOrigins } = await visit(server().url);
+    await page.goto(`${server().url}/graphql`);
+    await page.getByText('you might be offline').waitFor();
+    expect(foreignOrigins.size).toBeGreaterThan(0);
+  });
+});

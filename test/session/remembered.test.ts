@@ -1,0 +1,82 @@
+import { createCipheriv, createHmac, pbkdf2Sync } from 'node:crypto';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { SESSION_COOKIE, SESSION_HEADER } from '../../src/session/session-cookie.js';
+import { SessionReader } from '../../src/session/session-reader.js';
+import { ISSUERS, LARGE, PASSWORD, signIn } from './h3-servers.js';
+
+const ADA = { id: 'ada' };
+const LIMIT = 20_000;
+const createReader = () => new SessionReader({ passwords: [PASSWORD], maxAge: null });
+
+describe.each(ISSUERS)('a session of %s that was opened', (issuer) => {
+  let cookie: string;
+  beforeAll(async () => {
+    cookie = await signIn(issuer, ADA);
+  });
+
+  test('is answered at once from then on', async () => {
+    const reader = createReader();
+    expect(reader.read({ cookie })).toBeInstanceOf(Promise);
+    await reader.read({ cookie });
+    expect(reader.read({ cookie })).toEqual(ADA);
+    expect(reader.read({ [SESSION_HEADER]: cookie.slice(SESSION_COOKIE.length + 1) })).toEqual(ADA);
+  });
+
+  test('is nobody else’s: another cookie is opened itself', async () => {
+    const reader = createReader();
+    await reader.read({ cookie });
+    const other = await signIn(issuer, { id: 'bob' });
+    const requests = Array.from({ length: 20 }, (_, at) => ({ cookie: at % 2 ? cookie : other }));
+    const viewers = await Promise.all(requests.map((request) => reader.read(request)));
+    expect(viewers).toEqual(requests.map((_, at) => (at % 2 ? ADA : { id: 'bob' })));
+    expect(await reader.read({ cookie: cookie.slice(0, -1) })).toBeNull();
+  });
+});
+
+test('a session in chunks is remembered too', async () => {
+  const reader = createReader();
+  const cookie = await signIn('h3 v2', ADA, { note: LARGE });
+  await reader.read({ cookie });
+  expect(reader.read({ cookie })).toEqual(ADA);
+});
+
+describe('as many sessions as there is room for', () => {
+  const sealNumbered = createSealer();
+  const read = (reader: SessionReader, number: number) =>
+    reader.read({ [SESSION_HEADER]: sealNumbered(number) });
+
+  test('are remembered: beyond, the one unused for longest is opened anew, and is right', async () => {
+    const reader = createReader();
+    for (let number = 0; number < LIMIT; number++) await read(reader, number);
+    expect(read(reader, 0)).toEqual({ id: 'user-0' });
+    expect(await read(reader, LIMIT)).toEqual({ id: `user-${LIMIT}` });
+    expect(read(reader, 0)).toEqual({ id: 'user-0' });
+    const forgotten = read(reader, 1);
+    expect(forgotten).toBeInstanceOf(Promise);
+    expect(await forgotten).toEqual({ id: 'user-1' });
+  });
+
+  test('are not pushed out by what does not open', async () => {
+    const reader = createReader();
+    await read(reader, 0);
+    for (let number = 0; number <= LIMIT; number++) {
+      await reader.read({ [SESSION_HEADER]: `forged-${number}` });
+    }
+    expect(read(reader, 0)).toEqual({ id: 'user-0' });
+  });
+});
+
+/** Seals as h3 v1 does, but with one key and one salt for all, as so many would take too long. */
+function createSealer(): (number: number) => string {
+  const salt = 'a'.repeat(64);
+  const iv = Buffer.alloc(16);
+  const key = pbkdf2Sync(PASSWORD, salt, 1, 32, 'sha1');
+  return (number) => {
+    const session = JSON.stringify({ data: { user: { id: `user-${number}` } } });
+    const cipher = createCipheriv('aes-256-cbc', key, iv);
+    const encrypted = Buffer.concat([cipher.update(session), cipher.final()]).toString('base64url');
+    const signed = `Fe26.2**${salt}*${iv.toString('base64url')}*${encrypted}*`;
+    const hmac = createHmac('sha256', key).update(signed).digest('base64url');
+    return `${signed}*${salt}*${hmac}`;
+  };
+}

@@ -1,0 +1,84 @@
+import { describe, expect, test } from '@jest/globals';
+import type { FastifyRequest } from 'fastify';
+import { createContextBuilder } from '../../src/context.js';
+import { SESSION_COOKIE, SESSION_HEADER } from '../../src/session/session-cookie.js';
+import { SessionReader } from '../../src/session/session-reader.js';
+import { json, useServer } from '../helpers/server.js';
+import {
+  cookieHeader,
+  cookiesOf,
+  ISSUERS,
+  LARGE,
+  PASSWORD,
+  PREVIOUS,
+  signIn,
+} from './h3-servers.js';
+
+describe('the server, asked with the cookie of a web application', () => {
+  const server = useServer('PGlite', {
+    SESSION_PASSWORD: PASSWORD,
+    SESSION_PASSWORD_PREVIOUS: PREVIOUS,
+    SESSION_MAX_AGE: '3600',
+  });
+  const statusFor = async (userId: string, headers: Record<string, string>) =>
+    (await server().rest(userId, { as: null, headers })).status;
+
+  test.each(ISSUERS)('knows its user, whom %s has signed in', async (issuer) => {
+    const id = await server().addUser();
+    const cookie = await signIn(issuer, { id });
+    expect(await statusFor(id, { cookie })).toBe(200);
+    expect(await statusFor(id, { cookie })).toBe(200);
+    const sealed = cookie.slice(SESSION_COOKIE.length + 1);
+    expect(await statusFor(id, { [SESSION_HEADER]: sealed })).toBe(200);
+    const query = { query: '{ viewer { id } }' };
+    const response = await server().graphql(query, { headers: { cookie } });
+    expect(await json(response)).toEqual({ data: { viewer: { id } } });
+  });
+
+  test('knows the user of a session in chunks', async () => {
+    const id = await server().addUser();
+    const cookies = await cookiesOf('h3 v2', { user: { id }, note: LARGE });
+    expect(cookies.size).toBeGreaterThan(2);
+    expect(await statusFor(id, { cookie: cookieHeader(cookies) })).toBe(200);
+    cookies.delete(`${SESSION_COOKIE}.1`);
+    expect(await statusFor(id, { cookie: cookieHeader(cookies) })).toBe(401);
+  });
+
+  test.each(ISSUERS)(
+    'knows a user whose session has the previous password of %s',
+    async (issuer) => {
+      const id = await server().addUser();
+      const cookie = await signIn(issuer, { id }, { password: PREVIOUS });
+      expect(await statusFor(id, { cookie })).toBe(200);
+    },
+  );
+
+  test.each(ISSUERS)('answers 401 to a forged session of %s', async (issuer) => {
+    const id = await server().addUser();
+    const cookie = await signIn(issuer, { id });
+    const middle = Math.floor(cookie.length / 2);
+    const changed = cookie[middle] === 'A' ? 'B' : 'A';
+    const forged = cookie.slice(0, middle) + changed + cookie.slice(middle + 1);
+    expect(await statusFor(id, { cookie: forged })).toBe(401);
+    expect(await statusFor(id, { cookie, [SESSION_HEADER]: 'nonsense' })).toBe(401);
+    const stranger = await signIn(issuer, { id }, { password: 'x'.repeat(32) });
+    expect(await statusFor(id, { cookie: stranger })).toBe(401);
+  });
+
+  test.each(['nonsense', `${SESSION_COOKIE}=`, `${SESSION_COOKIE}=Fe26.2*******`, '%;=;;'])(
+    'answers 401, and not 500, to the cookie "%s"',
+    async (cookie) => {
+      expect(await statusFor('anyone', { cookie })).toBe(401);
+    },
+  );
+});
+
+test('the context of a request is its viewer and its log, anonymous where no session opens', async () => {
+  const build = createContextBuilder(new SessionReader({ passwords: [PASSWORD], maxAge: null }));
+  const log = {} as FastifyRequest['log'];
+  const buildFor = (cookie: string) => build({ headers: { cookie }, log } as FastifyRequest);
+  const signedIn = await buildFor(await signIn('h3 v1', { id: 7 }));
+  expect(signedIn).toEqual({ viewer: { id: '7' }, log });
+  expect(signedIn.log).toBe(log);
+  expect(await buildFor('nonsense')).toEqual({ viewer: null, log });
+});
