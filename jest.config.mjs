@@ -19,6 +19,8 @@ const config = {
   },
   globalSetup: '<rootDir>/dist/test/helpers/global-setup.js',
   globalTeardown: '<rootDir>/dist/test/helpers/global-teardown.js',
+  // Most tests wait for a process or a database of their own.
+  maxWorkers: 2,
   testTimeout: 30_000,
 };
 

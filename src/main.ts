@@ -65,12 +65,24 @@ await program.parseAsync().catch(exitWith);
 
 async function serve(): Promise<void> {
   const config = loadConfig();
-  const server = await startServer(config);
-  const stop = once(() => server.close().then(() => process.exit(0), exitWith));
+  const starting = startServer(config);
+  let stopping = false;
+  // From the start on: whoever starts a server may change their mind before it is ready.
+  const stop = once(() => {
+    stopping = true;
+    starting.then((server) => server.close()).then(() => process.exit(0), exitWith);
+  });
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  await server.ready;
-  process.stdout.write(await bannerOf(server, config));
+  try {
+    const server = await starting;
+    await server.ready;
+    const text = await bannerOf(server, config);
+    if (!stopping) process.stdout.write(text);
+  } catch (error) {
+    // What the end itself has interrupted is no failure.
+    if (!stopping) throw error;
+  }
 }
 
 async function bannerOf({ url, database, demoSession }: RunningServer, config: Config) {

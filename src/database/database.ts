@@ -62,6 +62,7 @@ export class Database {
         await prepare(this.dataSource);
         this.#ready = true;
       } catch (error) {
+        if (this.#closed) return;
         if (!isDatabaseUnavailable(error)) throw error;
         if (attempt === 1) this.#log.warn({ err: error }, 'database not reachable: waiting for it');
         await sleep(RETRY_INTERVAL);
