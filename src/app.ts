@@ -1,5 +1,6 @@
 import cors from '@fastify/cors';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { CompiledOperations } from './compiled-operations.js';
 import type { Config } from './config.js';
 import { type Context, createContextBuilder } from './context.js';
 import type { Database } from './database/database.js';
@@ -69,7 +70,8 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
 
   const users = new UserService(new InstallationReader(database));
   const schema = createSchema(users);
-  const apollo = createApolloServer({ schema, logger: app.log, ide: config.graphqlIde });
+  const compiled = new CompiledOperations(schema);
+  const apollo = createApolloServer({ schema, compiled, logger: log, ide: config.graphqlIde });
   await apollo.start();
   app.addHook('onClose', () => apollo.stop());
 
@@ -85,7 +87,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     });
     await limitRates(api, config);
     installationRoutes(api, users);
-    await api.register(async (scope) => graphqlRoutes(scope, apollo));
+    await api.register(async (scope) => graphqlRoutes(scope, apollo, compiled));
   });
   openApiRoutes(app);
   if (config.graphqlIde) await exploreRoutes(app, demoSession);

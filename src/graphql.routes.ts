@@ -2,19 +2,42 @@ import { STATUS_CODES } from 'node:http';
 import { Readable } from 'node:stream';
 import { type ApolloServer, HeaderMap } from '@apollo/server';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import {
+  type CompiledOperations,
+  type GraphQLRequestBody,
+  isRecord,
+} from './compiled-operations.js';
 import type { Context } from './context.js';
 import { CodedError } from './errors.js';
 import { answerable, logUnforeseen, nameMethods } from './operations/errors.js';
 
 const METHODS = ['GET', 'POST'];
+/** What browsers and GraphQL clients send as `Accept`, and what Apollo Server answers to it. */
+const ANSWER_TYPES = new Map([
+  ['*/*', 'application/json; charset=utf-8'],
+  ['application/json', 'application/json; charset=utf-8'],
+  [
+    'application/graphql-response+json,application/json;q=0.9',
+    'application/graphql-response+json; charset=utf-8',
+  ],
+]);
 
 /** Binds Apollo Server to Fastify: a request goes in as plain data, and an answer comes out so. */
-export function graphqlRoutes(app: FastifyInstance, apollo: ApolloServer<Context>): void {
+export function graphqlRoutes(
+  app: FastifyInstance,
+  apollo: ApolloServer<Context>,
+  compiled: CompiledOperations,
+): void {
   app.setErrorHandler(answerAsGraphQL);
   app.route({ method: ['GET', 'POST'], url: '/graphql', exposeHeadRoute: false, handler });
   nameMethods(app, '/graphql', METHODS);
 
   async function handler(request: FastifyRequest, reply: FastifyReply) {
+    const type = usualAnswerType(request);
+    if (type !== undefined) {
+      const answer = await compiled.answer(request.body as GraphQLRequestBody, request);
+      if (answer !== null) return reply.type(type).send(answer);
+    }
     const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({
       httpGraphQLRequest: {
         method: request.method,
@@ -28,6 +51,15 @@ export function graphqlRoutes(app: FastifyInstance, apollo: ApolloServer<Context
     reply.code(status ?? 200);
     return reply.send(body.kind === 'complete' ? body.string : Readable.from(body.asyncIterator));
   }
+}
+
+/**
+ * The type of the answer to what clients usually send, which a page of another origin could not send
+ * without a preflight; `undefined`: Apollo Server has to look at it.
+ */
+function usualAnswerType({ method, headers, body }: FastifyRequest): string | undefined {
+  const usual = method === 'POST' && headers['content-type'] === 'application/json';
+  return usual && isRecord(body) ? ANSWER_TYPES.get(headers.accept ?? '*/*') : undefined;
 }
 
 function toHeaderMap(headers: FastifyRequest['headers']): HeaderMap {

@@ -9,7 +9,7 @@ import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin
 import type { FastifyBaseLogger } from 'fastify';
 import { type GraphQLFormattedError, GraphQLSchema } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
-import { compiledExecution } from './compiled-execution.js';
+import type { CompiledOperations } from './compiled-operations.js';
 import type { Context } from './context.js';
 import { CodedError, ERROR_CODES_DESCRIPTION, logFailure } from './errors.js';
 import { EXAMPLE_QUERY } from './explore/example-query.js';
@@ -35,12 +35,15 @@ export function createSchema(users: UserService): GraphQLSchema {
 
 export interface ApolloOptions {
   schema: GraphQLSchema;
+  /** Learns which queries come again. */
+  compiled: CompiledOperations;
   logger: FastifyBaseLogger;
   /** Sandbox and introspection. */
   ide: boolean;
 }
 
-export function createApolloServer({ schema, logger, ide }: ApolloOptions): ApolloServer<Context> {
+export function createApolloServer(options: ApolloOptions): ApolloServer<Context> {
+  const { schema, compiled, logger, ide } = options;
   return new ApolloServer<Context>({
     schema,
     logger,
@@ -54,7 +57,7 @@ export function createApolloServer({ schema, logger, ide }: ApolloOptions): Apol
       // It wraps every field for a hint that nobody gives: answers are private, always.
       ApolloServerPluginCacheControlDisabled(),
       logFailures,
-      compiledExecution(schema),
+      compiled.plugin,
       ide
         ? ApolloServerPluginLandingPageLocalDefault({
             embed: true,

@@ -4,7 +4,12 @@ import {
   defineIntegrationTestSuite,
 } from '@apollo/server-integration-testsuite';
 import fastify from 'fastify';
+import { buildSchema } from 'graphql';
+import { CompiledOperations } from '../src/compiled-operations.js';
 import { graphqlRoutes } from '../src/graphql.routes.js';
+
+/** The fast path learns nothing here: Apollo Server answers all. */
+const NO_SCHEMA = buildSchema('type Query { none: Int }');
 
 /** Apollo's own tests of a binding, on ours: with their server and their context. */
 defineIntegrationTestSuite(async (config, options?: CreateServerForIntegrationTestsOptions) => {
@@ -12,7 +17,7 @@ defineIntegrationTestSuite(async (config, options?: CreateServerForIntegrationTe
   const apollo = new ApolloServer(config as any);
   await apollo.start();
   app.decorateRequest('context', { getter: () => (options?.context?.() ?? {}) as any });
-  graphqlRoutes(app, apollo as any);
+  graphqlRoutes(app, apollo as any, new CompiledOperations(NO_SCHEMA));
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   return { server: apollo as any, url: `${url}/graphql`, extraCleanup: () => app.close() };
 });

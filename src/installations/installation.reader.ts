@@ -33,6 +33,8 @@ const SELECT_USERS = `
 
 /** Statements under way at a time, at most. */
 const MAX_STATEMENTS = 8;
+/** Reads that are worth a statement at once, in step with the one before. */
+const WORTH_A_STATEMENT = 8;
 /** Milliseconds after which a statement is slow, and those who wait get one of their own. */
 const PATIENCE = 5;
 
@@ -124,26 +126,26 @@ export class InstallationReader {
     const reads = this.#waiting;
     this.#waiting = new Map();
     this.#statements++;
-    await this.#answer(reads);
-    this.#statements--;
-    this.#schedule();
-  };
-
-  async #answer(reads: Map<string, Read>): Promise<void> {
     try {
-      const { rows } = await this.#database.query<UserRow>(
-        SELECT_USERS,
-        [[...reads.keys()]],
-        'select_users',
-      );
+      const ids = [...reads.keys()];
+      const { rows } = await this.#database.query<UserRow>(SELECT_USERS, [ids], 'select_users');
+      this.#next();
       for (const row of rows) reads.get(row.id)?.resolve(new UserWithInstallations(row));
       // Those that are answered already stay so: the rest do not exist.
       for (const read of reads.values()) read.resolve(null);
     } catch (cause) {
+      this.#next();
       const unavailable = isDatabaseUnavailable(cause);
       const error = unavailable ? new CodedError('SERVICE_UNAVAILABLE', { cause }) : cause;
       for (const read of reads.values()) read.reject(error);
     }
+  };
+
+  /** Before the answers are given out, so that the database works on the next ones meanwhile. */
+  #next(): void {
+    this.#statements--;
+    if (this.#waiting.size >= WORTH_A_STATEMENT) this.#send();
+    else this.#schedule();
   }
 }
 

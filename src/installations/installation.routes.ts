@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { nameMethods } from '../operations/errors.js';
 import type { UserService } from '../users/user.service.js';
@@ -11,7 +11,7 @@ export function installationRoutes(app: FastifyInstance, users: UserService): vo
   app.get<{ Params: { userId: string } }>(ROUTE, async (request, reply) => {
     const { viewer } = request.context;
     const { installationsJson } = await users.find(viewer, request.params.userId);
-    const etag = `"${createHash('sha1').update(installationsJson).digest('base64')}"`;
+    const etag = `"${hash('sha1', installationsJson, 'base64')}"`;
     // The browser may keep it, but asks each time whether it still holds.
     reply.header('etag', etag).header('cache-control', 'private, no-cache');
     if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();

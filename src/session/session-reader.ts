@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { openSeal, parseSeal } from './seal.js';
@@ -51,7 +51,7 @@ export class SessionReader {
   read(headers: IncomingHttpHeaders): Viewer | null | Promise<Viewer | null> {
     const sealed = sealedSession(headers);
     if (sealed === null) return null;
-    const digest = createHash('sha256').update(sealed).digest('base64');
+    const digest = hash('sha256', sealed, 'base64');
     const remembered = this.#opened.get(digest);
     if (!remembered) return this.#open(sealed, digest);
     if (this.#now() < remembered.endsAt) return remembered.viewer;

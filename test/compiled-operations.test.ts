@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { buildSchema, parse } from 'graphql';
-import { compiledExecution } from '../src/compiled-execution.js';
+import { CompiledOperations, type GraphQLRequestBody } from '../src/compiled-operations.js';
+import type { Context } from '../src/context.js';
 import { describeOnEachDatabase } from './helpers/databases.js';
 import { useServer } from './helpers/server.js';
 
@@ -86,6 +87,12 @@ describeOnEachDatabase('A query that comes again', (kind) => {
     const me = await server().addUser(['98765432101', '12']);
     const other = await server().addUser(['3']);
     const rarely = fc.integer({ min: 0, max: 9 }).map((number) => number === 0);
+    const usualAccept = fc.constantFrom(
+      '*/*',
+      'application/json',
+      'application/graphql-response+json,application/json;q=0.9',
+      'text/html;q=0.1, application/json',
+    );
     let data = 0;
     await fc.assert(
       fc.asyncProperty(
@@ -93,14 +100,20 @@ describeOnEachDatabase('A query that comes again', (kind) => {
         fc.boolean(),
         fc.boolean(),
         rarely,
-        async (query, anonymous, yes, wrong) => {
+        usualAccept,
+        async (query, anonymous, yes, wrong, accept) => {
           const variables = { me, other: wrong ? [] : other, yes };
           const ask = async () => {
             const response = await server().graphql(
               { query, variables },
-              { as: anonymous ? null : me },
+              { as: anonymous ? null : me, headers: { accept } },
             );
-            return { status: response.status, text: await response.text() };
+            const headers = ['content-type', 'content-length', 'cache-control', 'vary', 'etag'];
+            return {
+              status: response.status,
+              headers: headers.map((name) => response.headers.get(name)),
+              text: await response.text(),
+            };
           };
           const [ordinary, second, third] = [await ask(), await ask(), await ask()];
           expect(second).toEqual(ordinary);
@@ -114,25 +127,38 @@ describeOnEachDatabase('A query that comes again', (kind) => {
   }, 60_000);
 });
 
-describe('Compiled execution', () => {
-  const schema = buildSchema('type Query { greeting(name: String!): String fails: Int! }');
-  const run = async (document: ReturnType<typeof parse>) => {
-    const listener = await compiledExecution(schema).requestDidStart?.({} as any);
-    const request = { document, operationName: null, request: {}, contextValue: {} } as any;
-    return [
-      await listener?.responseForOperation?.(request),
-      await listener?.responseForOperation?.(request),
-    ];
-  };
+describe('Compiled operations', () => {
+  const schema = buildSchema('type Query { greeting: String fails: Int! }');
+  const caller = { context: {} as Context };
 
-  test('takes over at the second time, and not before', async () => {
-    const [first, second] = await run(parse('{ __typename }'));
-    expect(first).toBeNull();
-    expect(second?.body).toMatchObject({ singleResult: { data: { __typename: 'Query' } } });
+  /** Answers a request before it is learnt, and after it was learnt twice. */
+  async function ask(body: GraphQLRequestBody & { query: string }) {
+    const compiled = new CompiledOperations(schema);
+    const { didResolveOperation } = ((await compiled.plugin.requestDidStart?.({} as any)) ??
+      {}) as any;
+    const answers = [];
+    for (let time = 0; time < 3; time++) {
+      answers.push(await compiled.answer(body, caller));
+      await didResolveOperation({ source: body.query, document: parse(body.query) });
+    }
+    return answers;
+  }
+
+  test('take over at the third time, and not before', async () => {
+    const answer = '{"data":{"__typename":"Query","greeting":null}}\n';
+    expect(await ask({ query: '{ __typename greeting }' })).toEqual([null, null, answer]);
+    const named = { query: 'query A { __typename greeting }', operationName: 'A' };
+    expect(await ask(named)).toEqual([null, null, answer]);
   });
 
-  test('leaves what goes wrong to the ordinary execution', async () => {
-    expect(await run(parse('{ fails }'))).toEqual([null, null]);
-    expect(await run(parse('query A { __typename } query B { __typename }'))).toEqual([null, null]);
+  test.each<[string, GraphQLRequestBody & { query: string }]>([
+    ['errors', { query: '{ fails }' }],
+    ['several operations', { query: 'query A { __typename } query B { __typename }' }],
+    ['another operation', { query: 'query A { __typename }', operationName: 'B' }],
+    ['directives', { query: '{ greeting @skip(if: true) }' }],
+    ['persisted queries', { query: '{ greeting }', extensions: { persistedQuery: {} } }],
+    ['variables that are no object', { query: '{ greeting }', variables: [] }],
+  ])('leave to Apollo Server: %s', async (_what, body) => {
+    expect(await ask(body)).toEqual([null, null, null]);
   });
 });
