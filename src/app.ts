@@ -78,12 +78,18 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   await app.register(async (api) => {
     const buildContext = createContextBuilder(sessions);
     api.decorateRequest('context');
-    api.addHook('onRequest', async (request, reply) => {
+    api.addHook('onRequest', (request, reply, done) => {
       // Before the answer is known: errors and refusals depend on the session as well.
       reply
         .header('vary', `Cookie, ${SESSION_HEADER}`)
         .header('cache-control', 'private, no-store');
-      request.context = await buildContext(request);
+      const proceed = (context: Context) => {
+        request.context = context;
+        done();
+      };
+      const context = buildContext(request);
+      if (context instanceof Promise) context.then(proceed, done);
+      else proceed(context);
     });
     await limitRates(api, config);
     installationRoutes(api, users);

@@ -36,7 +36,7 @@ export function graphqlRoutes(
     const type = usualAnswerType(request);
     if (type !== undefined) {
       const answer = await compiled.answer(request.body as GraphQLRequestBody, request);
-      if (answer !== null) return reply.type(type).send(answer);
+      if (answer !== null) return reply.header('content-type', type).send(answer);
     }
     const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({
       httpGraphQLRequest: {
