@@ -21,11 +21,15 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks; set before any handler of the API runs. */
     context: Context;
+    /** Whether its session is still to be opened. */
+    bringsSeal: boolean;
   }
 }
 
 /** Bytes. A request of this API is a query and its variables. */
 const BODY_LIMIT = 1024 * 1024;
+/** Milliseconds that a client has to send its request. */
+const REQUEST_TIMEOUT = 15_000;
 /** Characters. The user service decides what a user id may be, not the router. */
 const MAX_PARAM_LENGTH = 16 * 1024;
 
@@ -48,6 +52,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
     bodyLimit: BODY_LIMIT,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    requestTimeout: REQUEST_TIMEOUT,
     forceCloseConnections: 'idle',
     frameworkErrors: handleFrameworkError,
     clientErrorHandler,
@@ -61,7 +66,8 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     await app.register(cors, {
       origin: config.corsOrigins,
       credentials: true,
-      allowedHeaders: ['content-type', 'apollo-require-preflight', SESSION_HEADER],
+      allowedHeaders: ['content-type', 'if-none-match', 'apollo-require-preflight', SESSION_HEADER],
+      maxAge: 7200,
       exposedHeaders: ['etag', 'retry-after', 'x-request-id'],
       strictPreflight: false,
       preflightContinue: true,
@@ -76,22 +82,28 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   app.addHook('onClose', () => apollo.stop());
 
   await app.register(async (api) => {
-    const buildContext = createContextBuilder(sessions);
+    const contexts = createContextBuilder(sessions);
     api.decorateRequest('context');
+    api.decorateRequest('bringsSeal', false);
     api.addHook('onRequest', (request, reply, done) => {
       // Before the answer is known: errors and refusals depend on the session as well.
-      reply
-        .header('vary', `Cookie, ${SESSION_HEADER}`)
-        .header('cache-control', 'private, no-store');
-      const proceed = (context: Context) => {
+      const vary = reply.hasHeader('vary') ? `${reply.getHeader('vary')}, ` : '';
+      reply.header('vary', `${vary}Cookie, ${SESSION_HEADER}`);
+      reply.header('cache-control', 'private, no-store');
+      const known = contexts.remembered(request);
+      request.context = known ?? { viewer: null, log: request.log };
+      request.bringsSeal = known === null;
+      done();
+    });
+    // After what costs nothing, and before a seal is tried, which costs milliseconds.
+    await limitRates(api, config);
+    api.addHook('preParsing', (request, _reply, _payload, done) => {
+      if (!request.bringsSeal) return done();
+      contexts.opened(request).then((context) => {
         request.context = context;
         done();
-      };
-      const context = buildContext(request);
-      if (context instanceof Promise) context.then(proceed, done);
-      else proceed(context);
+      }, done);
     });
-    await limitRates(api, config);
     installationRoutes(api, users);
     await api.register(async (scope) => graphqlRoutes(scope, apollo, compiled));
   });

@@ -10,17 +10,22 @@ export interface Context {
   readonly log: FastifyBaseLogger;
 }
 
-export type ContextBuilder = (request: FastifyRequest) => Context | Promise<Context>;
+/** The one way from a request to who asks, for GraphQL and REST alike. A bad session is anonymous. */
+export interface ContextBuilder {
+  /** At once, as for most requests; `null`: the request brings a seal that must be opened first. */
+  remembered(request: FastifyRequest): Context | null;
+  /** Opens the seal, which takes up to milliseconds. */
+  opened(request: FastifyRequest): Promise<Context>;
+}
 
-/**
- * The one way from a request to who asks, for GraphQL and REST alike. A bad session is anonymous.
- * At once, without a promise, where the session is remembered: that is the way of most requests.
- */
 export function createContextBuilder(sessions: SessionReader): ContextBuilder {
-  return ({ headers, log }) => {
-    const viewer = sessions.read(headers);
-    return viewer instanceof Promise
-      ? viewer.then((opened) => ({ viewer: opened, log }))
-      : { viewer, log };
+  return {
+    remembered({ headers, log }) {
+      const viewer = sessions.remembered(headers);
+      return viewer === undefined ? null : { viewer, log };
+    },
+    async opened({ headers, log }) {
+      return { viewer: await sessions.read(headers), log };
+    },
   };
 }

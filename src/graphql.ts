@@ -7,7 +7,7 @@ import {
 } from '@apollo/server/plugin/disabled';
 import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
 import type { FastifyBaseLogger } from 'fastify';
-import { type GraphQLFormattedError, GraphQLSchema } from 'graphql';
+import { GraphQLError, type GraphQLFormattedError, GraphQLSchema } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
 import type { CompiledOperations } from './compiled-operations.js';
 import type { Context } from './context.js';
@@ -52,6 +52,8 @@ export function createApolloServer(options: ApolloOptions): ApolloServer<Context
     includeStacktraceInErrorResponses: false,
     hideSchemaDetailsFromClientErrors: !ide,
     persistedQueries: false,
+    // A document of this API has dozens; validating thousands would hold up everybody.
+    parseOptions: { maxTokens: 2_000 },
     stopOnTerminationSignals: false,
     plugins: [
       // It wraps every field for a hint that nobody gives: answers are private, always.
@@ -70,8 +72,13 @@ export function createApolloServer(options: ApolloOptions): ApolloServer<Context
 }
 
 /** Only what was meant for callers passes; a driver's or a bug's message stays in the log. */
-function maskError(formatted: GraphQLFormattedError): GraphQLFormattedError {
+function maskError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
   if (formatted.extensions?.code !== 'INTERNAL_SERVER_ERROR') return formatted;
+  // Of the execution itself, without a cause: an argument that does not fit.
+  const cause = unwrapResolverError(error);
+  if (cause instanceof GraphQLError && !cause.originalError) {
+    return { ...formatted, extensions: { code: 'BAD_USER_INPUT' } };
+  }
   const { message, extensions } = new CodedError('INTERNAL_SERVER_ERROR');
   const { locations, path } = formatted;
   return { message, ...(locations && { locations }), ...(path && { path }), extensions };

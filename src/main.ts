@@ -44,9 +44,9 @@ program
 program
   .command('session')
   .description('print a session cookie of a user, sealed with the configured password')
-  .requiredOption('--user <id>', 'the user’s id')
+  .requiredOption('--user <id>', 'the user’s id', nonEmpty)
   .option('--ttl <seconds>', 'how long it holds; 0: for ever', wholeNumber, 3600)
-  .addHelpText('after', '\ncurl -b "$(installations session --user user123)" …')
+  .addHelpText('after', '\ncurl -b "$(npm run --silent cli -- session --user user123)" …')
   .action(async ({ user, ttl }: { user: string; ttl: number }) => {
     const sealed = await sealSession(user, await sessionPassword(loadConfig()), ttl);
     console.log(`${SESSION_COOKIE}=${sealed}`);
@@ -98,13 +98,19 @@ async function withDatabase(
   config: Config,
   work: (database: Database) => Promise<void>,
 ): Promise<void> {
-  const database = new Database(createPool(config, console.error), console);
+  const log = { info: console.info, warn: () => {} };
+  const database = new Database(createPool(config, log.warn), log);
   try {
-    await database.open();
+    await database.open({ wait: false });
     await work(database);
   } finally {
     await database.close();
   }
+}
+
+function nonEmpty(text: string): string {
+  if (text === '') throw new InvalidArgumentError('It must not be empty.');
+  return text;
 }
 
 function wholeNumber(text: string): number {
@@ -122,6 +128,8 @@ function once(work: () => unknown): () => void {
 
 /** One clear line, without a stack trace: what a person at a terminal can act on. */
 function exitWith(error: unknown): never {
-  console.error(error instanceof Error ? error.message : error);
+  // Every address of a host was tried, each with an error of its own: the first one tells.
+  const { message } = error instanceof AggregateError ? error.errors[0] : (error as Error);
+  console.error(message);
   process.exit(1);
 }

@@ -15,12 +15,15 @@ export interface RunningServer {
   url: string;
   /** Settles when the database is there and migrated; until then the API answers 503. */
   ready: Promise<void>;
-  /** A sealed session of the demo user; `null` in production. */
+  /** A sealed session of the demo user; `null`: nobody may have one. */
   demoSession: (() => Promise<string>) | null;
   database: Database;
   /** Ends the requests under way, then the database. */
   close(): Promise<void>;
 }
+
+/** Milliseconds that requests under way have to end. */
+const DRAIN_TIMEOUT = 10_000;
 
 /** Puts the application on its database and listens. The process itself belongs to `main.ts`. */
 export async function startServer(config: Config): Promise<RunningServer> {
@@ -28,10 +31,9 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const password = await sessionPassword(config);
   const passwords = [password, config.sessionPasswordPrevious].filter((text) => text !== null);
   const sessions = new SessionReader({ passwords, maxAge: config.sessionMaxAge });
-  const demo =
-    config.environment === 'production'
-      ? null
-      : () => demoSession(config.dataDirectory, sessions, DEMO_USER, password);
+  const demo = allowsDemo(config)
+    ? () => demoSession(config.dataDirectory, sessions, DEMO_USER, password)
+    : null;
 
   const pool = createPool(config, (error) => log.warn({ err: error }, 'idle connection lost'));
   const database = new Database(pool, log);
@@ -41,14 +43,26 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const ownDatabase = config.databaseUrl === null && config.environment !== 'production';
   return {
     url: baseUrl(app.server.address() as AddressInfo),
-    ready: database.open(ownDatabase ? seedOnce : undefined),
+    ready: database.open({ wait: true, prepare: ownDatabase ? seedOnce : undefined }),
     demoSession: demo,
     database,
     async close() {
+      // A client that keeps half a request back may not keep the process.
+      const patience = setTimeout(() => app.server.closeAllConnections(), DRAIN_TIMEOUT);
       await app.close();
+      clearTimeout(patience);
       await database.close();
     },
   };
+}
+
+/**
+ * Whether anybody may become the demo user. Not in production, and not where the rows may be real and
+ * others can reach the port: `NODE_ENV` is easily forgotten.
+ */
+function allowsDemo({ environment, databaseUrl, host }: Config): boolean {
+  const reachable = !/^(127\.|::1$|localhost$)/.test(host);
+  return environment !== 'production' && (databaseUrl === null || !reachable);
 }
 
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<void> {

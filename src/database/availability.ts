@@ -4,8 +4,11 @@
  */
 const UNAVAILABLE_STATES = /^(08...|53...|57P0[1-3]|57014|25006)$/;
 const SQLSTATE = /^[0-9A-Z]{5}$/;
+/** What fails of a connection. Of a file it would be for good: a certificate, a folder. */
+const CONNECTION_SYSCALLS = ['connect', 'read', 'write', 'getaddrinfo'];
 /** What `pg` and its pool throw without a code when a connection is late or lost. */
-const CONNECTION_LOST = /timeout|terminated|ended|closed|not queryable/i;
+const CONNECTION_LOST =
+  /^(Connection terminated|Query read timeout|timeout e|Client .* not queryable|Cannot use a pool after|The embedded database is closed)/;
 
 /** What a query meets before the migrations are applied, or after the database was closed. */
 export class DatabaseNotReadyError extends Error {
@@ -23,7 +26,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   // Every address of a host was tried, each with an error of its own.
   if (Array.isArray(errors)) return errors.some(isDatabaseUnavailable);
   // First: EPIPE would pass for a SQLSTATE.
-  if (syscall !== undefined) return true;
+  if (syscall !== undefined) return CONNECTION_SYSCALLS.includes(syscall);
   if (code !== undefined && SQLSTATE.test(code)) return UNAVAILABLE_STATES.test(code);
   return CONNECTION_LOST.test(message);
 }

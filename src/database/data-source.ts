@@ -30,6 +30,8 @@ export function createDataSource(
     driver: { Pool: BorrowedPool, Client: class {}, types: {} },
     entities: [User, GithubAppInstallation],
     migrations: [CreateUsersAndInstallations1711000000000],
+    // Other programs share this database, and may have migrations of their own.
+    migrationsTableName: 'installations_server_migration',
     migrationsTransactionMode: 'all',
     installExtensions: false,
     logging: false,

@@ -10,8 +10,18 @@ import { createDataSource } from './data-source.js';
 import { migrate } from './migrate.js';
 import type { Pool } from './pool.js';
 
+/**
+ * Milliseconds, by the client's own clock: a server behind a dead network enforces none. Migrations take
+ * as long as they take.
+ */
+const QUERY_TIMEOUT = 3_000;
 /** Milliseconds between two attempts to reach a database that is away at the start. */
 const RETRY_INTERVAL = 500;
+
+export interface OpenOptions {
+  wait: boolean;
+  prepare?: ((dataSource: DataSource) => Promise<void>) | undefined;
+}
 
 /** The one database of a process: the pool for the read path, and TypeORM over the same pool. */
 export class Database {
@@ -35,35 +45,36 @@ export class Database {
    */
   async query<Row>(text: string, values?: unknown[], name?: string): Promise<{ rows: Row[] }> {
     if (!this.#ready) throw new DatabaseNotReadyError();
-    if (name === undefined || !this.#prepares) return this.#pool.query({ text, values });
+    const query = { text, values, query_timeout: QUERY_TIMEOUT };
+    if (name === undefined || !this.#prepares) return this.#pool.query(query);
     try {
-      return await this.#pool.query({ text, values, name });
+      return await this.#pool.query({ ...query, name });
     } catch (error) {
       if (!isPreparedStatementLost(error)) throw error;
       this.#prepares = false;
       this.#log.info('prepared statements do not survive a pooler here: going on without them');
-      return this.#pool.query({ text, values });
+      return this.#pool.query(query);
     }
   }
 
   /**
-   * Connects and applies the pending migrations; waits for a database that is away for as long as
-   * it takes, or until it is closed.
+   * Connects and applies the pending migrations.
    *
-   * @param prepare what else must be done before the first query
+   * @param options.wait whether to wait for a database that is away, until it is there or closed
+   * @param options.prepare what else must be done before the first query
    * @throws whatever does not pass by waiting: wrong credentials, a migration that fails
    */
-  async open(prepare: (dataSource: DataSource) => Promise<void> = async () => {}): Promise<void> {
+  async open({ wait, prepare }: OpenOptions): Promise<void> {
     for (let attempt = 1; !this.#ready && !this.#closed; attempt++) {
       try {
         if (!this.dataSource.isInitialized) await this.dataSource.initialize();
         const applied = await migrate(this.dataSource);
         if (applied.length > 0) this.#log.info({ applied }, 'migrations applied');
-        await prepare(this.dataSource);
+        await prepare?.(this.dataSource);
         this.#ready = true;
       } catch (error) {
         if (this.#closed) return;
-        if (!isDatabaseUnavailable(error)) throw error;
+        if (!wait || !isDatabaseUnavailable(error)) throw error;
         if (attempt === 1) this.#log.warn({ err: error }, 'database not reachable: waiting for it');
         await sleep(RETRY_INTERVAL);
       }

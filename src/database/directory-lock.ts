@@ -1,10 +1,17 @@
-import { readFileSync, rmSync } from 'node:fs';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { hash } from 'node:crypto';
+import { existsSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const CLAIM = /^owner\.(\d+)\.(\d+)$/;
+const CLAIM = /^owner\.(\d+)\.(\d+)\.([\w-]+)$/;
+/** Milliseconds between two signs of life, for those who cannot see the process itself. */
+const HEARTBEAT = 2_000;
+const DEAD_AFTER = 5 * HEARTBEAT;
 const ATTEMPTS = 4;
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+const PID_NAMESPACE = '/proc/self/ns/pid';
 
 /** The folder belongs to another process that is alive. */
 export class DirectoryInUseError extends Error {
@@ -22,16 +29,20 @@ export class DirectoryInUseError extends Error {
  * A claim whose process is gone counts for nothing and may be removed by anyone, as no other process
  * can ever bear that name: so the lock cannot outlive its owner, and taking over a dead one's place
  * is no race. Two that claim at the same instant both step back, and try again after a random pause.
+ *
+ * Of a process in another container, or on another machine, neither pid nor start time says anything:
+ * its claim holds for as long as its time is renewed.
  */
 export class DirectoryLock {
   readonly #directory: string;
   readonly #claim: string;
   #held = false;
+  #heartbeat: NodeJS.Timeout | undefined;
   readonly #removeAtExit = () => rmSync(this.#claim, { force: true });
 
   constructor(directory: string) {
     this.#directory = directory;
-    this.#claim = join(directory, `owner.${process.pid}.${startTime(process.pid)}`);
+    this.#claim = join(directory, `owner.${process.pid}.${startTime(process.pid)}.${HERE}`);
   }
 
   /** @throws {DirectoryInUseError} when another live process holds the folder */
@@ -45,12 +56,18 @@ export class DirectoryLock {
       await sleep(50 + Math.random() * 150);
     }
     this.#held = true;
+    this.#heartbeat = setInterval(
+      () => utimes(this.#claim, new Date(), new Date()).catch(() => {}),
+      HEARTBEAT,
+    );
+    this.#heartbeat.unref();
     process.once('exit', this.#removeAtExit);
   }
 
   async release(): Promise<void> {
     if (!this.#held) return;
     this.#held = false;
+    clearInterval(this.#heartbeat);
     process.removeListener('exit', this.#removeAtExit);
     await rm(this.#claim, { force: true });
   }
@@ -70,12 +87,33 @@ export class DirectoryLock {
       const claim = CLAIM.exec(name);
       const path = join(this.#directory, name);
       if (!claim || path === this.#claim) continue;
-      const [pid, start] = [Number(claim[1]), claim[2]];
-      if (isAlive(pid) && startTime(pid) === start) return pid;
+      const [pid, start, place] = [Number(claim[1]), claim[2], claim[3]];
+      const alive =
+        place === HERE ? isAlive(pid) && startTime(pid) === start : await wasRenewed(path);
+      if (alive) return pid;
       await rm(path, { force: true });
     }
     return null;
   }
+}
+
+/** Where pids mean the same: this boot of this machine, and this container. */
+const HERE = hash('sha256', [bootId(), pidNamespace(), hostname()].join(), 'base64url').slice(
+  0,
+  12,
+);
+
+function bootId(): string {
+  return existsSync(BOOT_ID) ? readFileSync(BOOT_ID, 'utf8') : '';
+}
+
+function pidNamespace(): string {
+  return existsSync(PID_NAMESPACE) ? readlinkSync(PID_NAMESPACE) : '';
+}
+
+async function wasRenewed(path: string): Promise<boolean> {
+  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }));
+  return Date.now() - mtimeMs < DEAD_AFTER;
 }
 
 function isAlive(pid: number): boolean {

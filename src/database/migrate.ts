@@ -23,7 +23,12 @@ export async function migrate(dataSource: DataSource): Promise<string[]> {
     return applied.map(({ name }) => name);
   } catch (error) {
     await runner.rollbackTransaction().catch(() => {});
-    throw error;
+    if ((error as { code?: unknown }).code !== '42P07') throw error;
+    throw new Error(
+      'The tables are there already, but not this program’s history of them: if they are as README.md ' +
+        'describes, run `npm run db:migrate -- --fake` once',
+      { cause: error },
+    );
   } finally {
     await runner.release();
   }

@@ -7,6 +7,8 @@ export interface Query {
   values?: unknown[] | undefined;
   /** Prepares the statement under this name, once a connection. */
   name?: string;
+  /** Milliseconds after which the client gives up. */
+  query_timeout?: number;
 }
 
 /** The part of `pg.Pool` that this project uses; the embedded database offers the same. */
@@ -24,8 +26,6 @@ export type ConnectCallback = (
 
 /** Milliseconds. A caller learns within a request's patience that the database does not answer. */
 const CONNECT_TIMEOUT = 1_000;
-/** The client's own clock: a server behind a dead network enforces no timeout of its own. */
-const QUERY_TIMEOUT = 3_000;
 const MAX_CONNECTIONS = 10;
 
 /**
@@ -43,7 +43,6 @@ export function createPool(
     application_name: 'installations-server',
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT,
-    query_timeout: QUERY_TIMEOUT,
     keepAlive: true,
   });
   // Without a listener, one backend killed while idle would end the process.

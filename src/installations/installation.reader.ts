@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { isDatabaseUnavailable } from '../database/availability.js';
 import type { Database } from '../database/database.js';
 import { CodedError } from '../errors.js';
@@ -12,21 +13,25 @@ interface InstallationItem {
   updated_at: string;
 }
 
-/** `%s` is a column: its instant as ISO 8601 text in UTC, as JavaScript's `toISOString` writes it. */
+/** An instant as ISO 8601 text in UTC, as JavaScript's `toISOString` writes it; NULL where infinite. */
 const iso = (column: string) =>
   `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+/** Never NULL, which `||` would spread to the whole answer: other programs may leave a time empty. */
+const isoOr = (column: string, other: string) =>
+  `coalesce(${iso(column)}, ${iso(other)}, '1970-01-01T00:00:00.000Z')`;
 
 /**
  * PostgreSQL writes the answer's JSON, as `JSON.stringify` would: nothing is parsed and written again
  * on its way to REST.
  */
 const SELECT_USERS = `
-  SELECT u.id, ${iso('u.created_at')} AS created_at, ${iso('u.updated_at')} AS updated_at, (
+  SELECT u.id, ${isoOr('u.created_at', 'u.updated_at')} AS created_at,
+    ${isoOr('u.updated_at', 'u.created_at')} AS updated_at, (
     SELECT string_agg(
       '{"id":' || id || ',"neptun_user_id":' || to_json(neptun_user_id)
         || ',"github_installation_id":"' || github_installation_id
-        || '","created_at":"' || ${iso('created_at')}
-        || '","updated_at":"' || ${iso('updated_at')} || '"}', ',')
+        || '","created_at":"' || ${isoOr('created_at', 'updated_at')}
+        || '","updated_at":"' || ${isoOr('updated_at', 'created_at')} || '"}', ',')
     FROM (SELECT * FROM github_app_installation WHERE neptun_user_id = u.id ORDER BY id) i
   ) AS installations
   FROM neptun_user u WHERE u.id = ANY($1::text[])`;
@@ -37,6 +42,9 @@ const MAX_STATEMENTS = 8;
 const WORTH_A_STATEMENT = 8;
 /** Milliseconds after which a statement is slow, and those who wait get one of their own. */
 const PATIENCE = 5;
+
+/** The name says the text: behind a pooler, another version's statement must not bear the same. */
+const NAME = `select_users_${hash('sha256', SELECT_USERS).slice(0, 16)}`;
 
 interface UserRow {
   id: string;
@@ -128,7 +136,7 @@ export class InstallationReader {
     this.#statements++;
     try {
       const ids = [...reads.keys()];
-      const { rows } = await this.#database.query<UserRow>(SELECT_USERS, [ids], 'select_users');
+      const { rows } = await this.#database.query<UserRow>(SELECT_USERS, [ids], NAME);
       this.#next();
       for (const row of rows) reads.get(row.id)?.resolve(new UserWithInstallations(row));
       // Those that are answered already stay so: the rest do not exist.

@@ -36,10 +36,11 @@ export function logUnforeseen(request: FastifyRequest, error: Failure): void {
 /** A path that cannot be decoded names nobody: the same answer as for any id that does not exist. */
 export function handleFrameworkError(
   _error: FastifyError,
-  _request: FastifyRequest,
+  request: FastifyRequest,
   reply: FastifyReply,
 ): void {
   const { status, message } = new CodedError('NOT_FOUND');
+  reply.header('x-request-id', request.id).header('cache-control', 'private, no-store');
   reply.code(status).send(errorBody(status, message));
 }
 
@@ -54,15 +55,14 @@ export function nameMethods(app: FastifyInstance, url: string, allowed: string[]
   for (const method of others) {
     if (!app.supportedMethods.includes(method)) app.addHttpMethod(method);
   }
-  app.route({
-    method: others,
-    url,
-    handler: (_request, reply) =>
-      reply
-        .code(405)
-        .header('allow', allow)
-        .send(errorBody(405, `Use ${allow}`)),
-  });
+  const refuse = (_request: FastifyRequest, reply: FastifyReply) => {
+    reply
+      .code(405)
+      .header('allow', allow)
+      .send(errorBody(405, `Use ${allow}`));
+  };
+  // Before a body is read: whatever it holds, the method is what is wrong.
+  app.route({ method: others, url, onRequest: refuse, handler: refuse });
 }
 
 /** What Node.js could not parse as a request at all. */

@@ -5,7 +5,8 @@ import { CodedError } from '../errors.js';
 
 /**
  * Counts the requests of each signed-in user, and of each address without a session, in windows of a
- * minute. Anonymous requests have a limit of their own, as each may bring a seal to be tried.
+ * minute. A seal that was not opened before counts for its address, before it is tried: that is what
+ * costs, and what anybody can send.
  */
 export async function limitRates(
   api: FastifyInstance,
@@ -17,7 +18,8 @@ export async function limitRates(
     timeWindow: '1 minute',
     enableDraftSpec: true,
     keyGenerator: ({ context, ip }) => (context.viewer ? `user ${context.viewer.id}` : ip),
-    allowList: (request) => limitOf(request) === null,
+    // A browser's preflight (Fetch §4.8) brings no cookie, and costs nothing.
+    allowList: (request) => limitOf(request) === null || request.method === 'OPTIONS',
     max: (request) => limitOf(request) ?? Number.POSITIVE_INFINITY,
     errorResponseBuilder: () => new CodedError('RATE_LIMITED'),
   });

@@ -14,32 +14,39 @@ export function sealedSession(headers: IncomingHttpHeaders): string | null {
   const header = headers[SESSION_HEADER];
   if (typeof header === 'string' && header) return header;
   if (!headers.cookie) return null;
-  const value = cookieValue(headers.cookie, SESSION_COOKIE);
-  return value?.startsWith('__chunked__') ? joinChunks(headers.cookie, value) : value;
+  if (!headers.cookie.includes(SESSION_COOKIE)) return null;
+  const cookies = parseCookies(headers.cookie);
+  const value = cookies.get(SESSION_COOKIE);
+  if (!value) return null;
+  return value.startsWith('__chunked__') ? joinChunks(cookies, value) : value;
 }
 
-function joinChunks(cookies: string, main: string): string | null {
+function joinChunks(cookies: Map<string, string>, main: string): string | null {
   const count = Number(CHUNKED.exec(main)?.[1] ?? 0);
   if (count < 1 || count > MAX_CHUNKS) return null;
   const chunks = [];
   for (let number = 1; number <= count; number++) {
-    const chunk = cookieValue(cookies, `${SESSION_COOKIE}.${number}`);
+    const chunk = cookies.get(`${SESSION_COOKIE}.${number}`);
     if (!chunk) return null;
     chunks.push(chunk);
   }
   return chunks.join('');
 }
 
-/** The first cookie of that name (RFC 6265 §5.4 sends the most specific first), as h3 reads it. */
-function cookieValue(cookies: string, name: string): string | null {
-  if (!cookies.includes(name)) return null;
-  for (const pair of cookies.split(';')) {
+/**
+ * The session's cookies, as h3 reads them: the first of a name counts (RFC 6265 §5.4 sends the most
+ * specific first). One pass, as the header may be 16 KiB of anything.
+ */
+function parseCookies(header: string): Map<string, string> {
+  const cookies = new Map<string, string>();
+  for (const pair of header.split(';')) {
     const equals = pair.indexOf('=');
-    if (equals === -1 || pair.slice(0, equals).trim() !== name) continue;
+    const name = pair.slice(0, equals).trim();
+    if (equals === -1 || !name.startsWith(SESSION_COOKIE) || cookies.has(name)) continue;
     const value = pair.slice(equals + 1).trim();
-    return decode(value.startsWith('"') ? value.slice(1, -1) : value);
+    cookies.set(name, decode(value.startsWith('"') ? value.slice(1, -1) : value));
   }
-  return null;
+  return cookies;
 }
 
 function decode(value: string): string {

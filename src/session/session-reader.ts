@@ -11,7 +11,8 @@ const CLOCK_SKEW_MS = 60_000;
 const REMEMBERED_SESSIONS = 20_000;
 
 interface OpenedSession {
-  readonly viewer: Viewer;
+  /** `null`: a genuine session of nobody. */
+  readonly viewer: Viewer | null;
   /** Milliseconds since the epoch; the first instant at which the session is over. */
   readonly endsAt: number;
 }
@@ -44,36 +45,43 @@ export class SessionReader {
     this.#now = now;
   }
 
-  /**
-   * The viewer of a request; `null`: anonymous. Never fails: whatever cannot be opened is anonymous.
-   * Answers at once, without a promise, where the session is remembered.
-   */
-  read(headers: IncomingHttpHeaders): Viewer | null | Promise<Viewer | null> {
+  /** The viewer of a request; `null`: anonymous. Never fails: whatever cannot be opened is anonymous. */
+  async read(headers: IncomingHttpHeaders): Promise<Viewer | null> {
+    const remembered = this.remembered(headers);
+    return remembered === undefined ? this.#open(sealedSession(headers) ?? '') : remembered;
+  }
+
+  /** The viewer as far as it is known at once; `undefined`: there is a seal that must be opened first. */
+  remembered(headers: IncomingHttpHeaders): Viewer | null | undefined {
     const sealed = sealedSession(headers);
     if (sealed === null) return null;
-    const digest = hash('sha256', sealed, 'base64');
-    const remembered = this.#opened.get(digest);
-    if (!remembered) return this.#open(sealed, digest);
-    if (this.#now() < remembered.endsAt) return remembered.viewer;
+    const digest = digestOf(sealed);
+    const session = this.#opened.get(digest);
+    if (!session) return undefined;
+    if (this.#now() < session.endsAt) return session.viewer;
     this.#opened.delete(digest);
     return null;
   }
 
-  async #open(sealed: string, digest: string): Promise<Viewer | null> {
+  async #open(sealed: string): Promise<Viewer | null> {
     const seal = parseSeal(sealed);
     if (!seal) return null;
     const sealEndsAt =
       seal.expiresAt === null ? Number.POSITIVE_INFINITY : seal.expiresAt + CLOCK_SKEW_MS;
     if (this.#now() >= sealEndsAt) return null;
     const payload = await openSeal(seal, this.#passwords).catch(() => undefined);
-    const id = userId(payload);
-    if (id === null) return null;
+    if (payload === undefined) return null;
     const endsAt = Math.min(sealEndsAt, ageEndsAt(payload, this.#maxAgeMs));
     if (this.#now() >= endsAt) return null;
-    const session = { viewer: { id }, endsAt };
-    this.#opened.set(digest, session);
-    return session.viewer;
+    const id = userId(payload);
+    const viewer = id === null ? null : { id };
+    this.#opened.set(digestOf(sealed), { viewer, endsAt });
+    return viewer;
   }
+}
+
+function digestOf(sealed: string): string {
+  return hash('sha256', sealed, 'base64');
 }
 
 /**
@@ -90,6 +98,6 @@ function userId(payload: unknown): string | null {
 /** As h3 counts: at exactly the maximum age a session still holds, and one without a start does not. */
 function ageEndsAt(payload: unknown, maxAgeMs: number | null): number {
   if (maxAgeMs === null) return Number.POSITIVE_INFINITY;
-  const createdAt = (payload as { createdAt?: unknown }).createdAt;
+  const createdAt = (payload as { createdAt?: unknown } | null)?.createdAt;
   return typeof createdAt === 'number' ? createdAt + maxAgeMs + 1 : Number.NEGATIVE_INFINITY;
 }

@@ -5,8 +5,8 @@ import type {
 } from '../installations/installation.reader.js';
 import type { Viewer } from '../session/viewer.js';
 
-/** PostgreSQL's index on the id holds no longer ones for certain, and no issuer makes such. */
-const MAX_USER_ID_LENGTH = 512;
+/** Bytes. PostgreSQL's index on the id holds no more, so that none can exist that is longer. */
+const MAX_USER_ID_BYTES = 2_700;
 
 /** Decides who may read which user. GraphQL and REST both ask here, and nothing reads around it. */
 export class UserService {
@@ -45,5 +45,5 @@ function authorize(viewer: Viewer | null, userId: string): void {
 
 /** PostgreSQL's text holds no NUL, and UTF-8 no lone surrogate, which would be read as U+FFFD. */
 function isPossibleUserId(id: string): boolean {
-  return id.length <= MAX_USER_ID_LENGTH && !id.includes('\0') && id.isWellFormed();
+  return Buffer.byteLength(id) <= MAX_USER_ID_BYTES && !id.includes('\0') && id.isWellFormed();
 }

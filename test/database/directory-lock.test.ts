@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { DirectoryInUseError, DirectoryLock } from '../../src/database/directory-lock.js';
@@ -44,9 +44,31 @@ test('a killed owner keeps nobody out, and leaves nothing behind', async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
+/** The end of a claim's name: where its process lives. */
+async function here(folder: string): Promise<string> {
+  const lock = new DirectoryLock(folder);
+  await lock.acquire();
+  const [claim] = await readdir(folder);
+  await lock.release();
+  return claim?.split('.')[3] as string;
+}
+
 test('a reused pid is not taken for the dead owner', async () => {
   const folder = await temporary();
-  await writeFile(join(folder, 'owner.1.987654321'), '');
+  await writeFile(join(folder, `owner.1.987654321.${await here(folder)}`), '');
+  const lock = new DirectoryLock(folder);
+  await lock.acquire();
+  await lock.release();
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test('an owner in another container keeps others out for as long as it renews its claim', async () => {
+  const folder = await temporary();
+  const claim = join(folder, 'owner.1.987654321.elsewhere');
+  await writeFile(claim, '');
+  await expect(new DirectoryLock(folder).acquire()).rejects.toThrow('process 1');
+  const long = new Date(Date.now() - 60_000);
+  await utimes(claim, long, long);
   const lock = new DirectoryLock(folder);
   await lock.acquire();
   await lock.release();

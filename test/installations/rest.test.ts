@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { describeOnEachDatabase } from '../helpers/databases.js';
-import { cookieOf, useServer } from '../helpers/server.js';
+import { cookieOf, json, useServer } from '../helpers/server.js';
 
 const NOT_FOUND =
   '{"statusCode":404,"statusMessage":"Not Found","data":{"message":"User not found"}}';
@@ -47,6 +47,17 @@ describeOnEachDatabase('GET /api/users/{user_id}/installations', (kind) => {
   test('answers an empty array to a user without installations', async () => {
     const userId = await server().addUser();
     expect(await (await server().rest(userId)).text()).toBe('[]');
+  });
+
+  test('leaves no row out for a time that is infinite', async () => {
+    const userId = await server().addUser(['5', '6']);
+    await server().database.query(
+      `UPDATE github_app_installation SET updated_at = 'infinity', created_at = '-infinity'
+       WHERE neptun_user_id = $1 AND github_installation_id = 5`,
+      [userId],
+    );
+    const items = await json(await server().rest(userId));
+    expect(items).toMatchObject([{ updated_at: INSTANT, created_at: INSTANT }, {}]);
   });
 
   test('sees a row as soon as it is committed', async () => {
@@ -157,6 +168,11 @@ describeOnEachDatabase('GET /api/users/{user_id}/installations', (kind) => {
       const response = await server().rest(userId, { method });
       expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD, OPTIONS']);
       expect(await response.json()).toMatchObject({ statusCode: 405 });
+    }
+    for (const type of ['application/json', 'text/nonsense']) {
+      const headers = { 'content-type': type };
+      const response = await server().rest(userId, { method: 'POST', body: '{bad', headers });
+      expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD, OPTIONS']);
     }
   });
 

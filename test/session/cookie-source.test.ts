@@ -28,9 +28,9 @@ describe('a session is read from', () => {
   });
 
   test('nowhere else', () => {
-    expect(reader.read({})).toBeNull();
-    expect(reader.read({ cookie: '' })).toBeNull();
-    expect(reader.read({ cookie: 'theme=dark', authorization: `Bearer ${ada}` })).toBeNull();
+    expect(reader.remembered({})).toBeNull();
+    expect(reader.remembered({ cookie: '' })).toBeNull();
+    expect(reader.remembered({ cookie: 'theme=dark', authorization: `Bearer ${ada}` })).toBeNull();
   });
 
   test.each<[string, (value: string) => string]>([

@@ -74,9 +74,10 @@ describe('the server, asked with the cookie of a web application', () => {
 });
 
 test('the context of a request is its viewer and its log, anonymous where no session opens', async () => {
-  const build = createContextBuilder(new SessionReader({ passwords: [PASSWORD], maxAge: null }));
+  const contexts = createContextBuilder(new SessionReader({ passwords: [PASSWORD], maxAge: null }));
   const log = {} as FastifyRequest['log'];
-  const buildFor = (cookie: string) => build({ headers: { cookie }, log } as FastifyRequest);
+  const buildFor = (cookie: string) =>
+    contexts.opened({ headers: { cookie }, log } as FastifyRequest);
   const signedIn = await buildFor(await signIn('h3 v1', { id: 7 }));
   expect(signedIn).toEqual({ viewer: { id: '7' }, log });
   expect(signedIn.log).toBe(log);

@@ -99,6 +99,20 @@ describeOnEachDatabase('POST /graphql', (kind) => {
     });
   });
 
+  test('says which argument is wrong, and does not take the blame', async () => {
+    const query = 'query ($id: ID = "x") { user(id: $id) { id } }';
+    const { errors } = await json(await server().graphql({ query, variables: { id: null } }));
+    expect(errors[0]).toMatchObject({
+      message: expect.stringContaining('"id"'),
+      extensions: { code: 'BAD_USER_INPUT' },
+    });
+  });
+
+  test('refuses a document of thousands of tokens with 400', async () => {
+    const query = `{ ${'viewer { id } '.repeat(1_000)} }`;
+    expect((await server().graphql({ query })).status).toBe(400);
+  });
+
   test('refuses a malformed request with 400 and a code', async () => {
     for (const [body, code] of [
       [{ query: '{ nope }' }, 'GRAPHQL_VALIDATION_FAILED'],

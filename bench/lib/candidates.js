@@ -1,0 +1,145 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { transformFile } from '@swc/core';
+
+const bench = dirname(import.meta.dirname);
+const peer = (file) => [process.execPath, join(bench, 'peers', file)];
+
+/** Where the built server is: the folder above, unless told otherwise. */
+const entry = join(resolve(process.env.BENCH_SERVER ?? dirname(bench)), 'dist/src/main.js');
+
+/** Node 24 for those who need it: npm brings it as a package for each processor. */
+function newerNode() {
+  const require = createRequire(import.meta.url);
+  return require.resolve(`node-linux-${process.arch}/bin/node`);
+}
+
+/** Decorators must be compiled; this writes the peer's JavaScript beside its source. */
+async function compile(name) {
+  const { code } = await transformFile(join(bench, 'peers', `${name}.ts`), {
+    swcrc: false,
+    jsc: {
+      target: 'es2022',
+      parser: { syntax: 'typescript', decorators: true },
+      transform: { legacyDecorator: true, decoratorMetadata: true },
+      keepClassNames: true,
+    },
+  });
+  await writeFile(join(bench, 'peers', `${name}.build.js`), code);
+  return peer(`${name}.build.js`);
+}
+
+const POSTGRAPHILE_QUERY = `query ($id: String!) {
+  neptunUserByRowId(rowId: $id) {
+    githubAppInstallationsByNeptunUserId {
+      nodes { rowId neptunUserId githubInstallationId createdAt updatedAt }
+    }
+  }
+}`;
+
+export const ours = {
+  name: 'ours',
+  title: 'this server',
+  kinds: ['rest', 'graphql'],
+  command: () => [process.execPath, entry, 'serve'],
+};
+
+/**
+ * `required` is how many times faster than this peer the server must be;
+ * `remarks` says what the peer does differently, for the table.
+ */
+export const peers = [
+  {
+    name: 'constant',
+    title: 'node:http, a constant answer',
+    kinds: ['rest'],
+    remarks: 'no session, no database',
+    constant: true,
+    required: 0.35,
+    command: () => peer('constant.js'),
+  },
+  {
+    name: 'handwritten',
+    title: 'node:http + pg',
+    kinds: ['rest'],
+    remarks: 'sessions remembered',
+    required: 2.8,
+    command: () => peer('handwritten.js'),
+  },
+  {
+    name: 'handwritten-prepared',
+    title: 'node:http + pg',
+    kinds: ['rest'],
+    remarks: 'sessions remembered, prepared statement',
+    env: { PREPARED: 'installations' },
+    command: () => peer('handwritten.js'),
+  },
+  {
+    name: 'original',
+    title: 'h3 + Drizzle + postgres.js',
+    kinds: ['rest'],
+    required: 12,
+    command: () => peer('original.js'),
+  },
+  {
+    name: 'mercurius',
+    title: 'Mercurius (JIT) + pg',
+    kinds: ['graphql'],
+    remarks: 'sessions remembered',
+    required: 2.2,
+    command: () => peer('mercurius.js'),
+  },
+  {
+    name: 'mercurius-prepared',
+    title: 'Mercurius (JIT) + pg',
+    kinds: ['graphql'],
+    remarks: 'sessions remembered, prepared statement',
+    env: { PREPARED: 'installations' },
+    command: () => peer('mercurius.js'),
+  },
+  {
+    name: 'postgraphile',
+    title: 'PostGraphile 5',
+    kinds: ['graphql'],
+    remarks: 'no session, Node 24',
+    open: true,
+    required: 4,
+    graphql: { query: POSTGRAPHILE_QUERY },
+    rows: ({ data }) =>
+      data?.neptunUserByRowId?.githubAppInstallationsByNeptunUserId.nodes.map(
+        ({ rowId, ...node }) => ({
+          id: rowId,
+          ...node,
+        }),
+      ),
+    command: () => [newerNode(), peer('postgraphile.js')[1]],
+  },
+  {
+    name: 'textbook',
+    title: 'Apollo + TypeGraphQL + TypeORM',
+    kinds: ['graphql'],
+    remarks: 'by the book',
+    required: 12,
+    command: () => compile('textbook'),
+  },
+  {
+    name: 'yoga',
+    title: 'GraphQL Yoga + Drizzle',
+    kinds: ['graphql'],
+    command: () => peer('yoga.js'),
+  },
+];
+
+export function requireOurs() {
+  if (!existsSync(entry))
+    throw new Error('The server is not built: run "npm run build" in its folder first.');
+  return ours;
+}
+
+/** Everyone who answers that kind of request, or ours and those peers alone; ours first. */
+export function candidatesOf(kind, only) {
+  const wanted = only ? peers.filter(({ name }) => only.includes(name)) : peers;
+  return [requireOurs(), ...wanted].filter(({ kinds }) => kinds.includes(kind));
+}

@@ -1,0 +1,63 @@
+import { request as open } from 'node:http';
+
+const QUERY = `query ($id: ID!) {
+  user(id: $id) {
+    installations { id neptunUserId githubInstallationId createdAt updatedAt }
+  }
+}`;
+
+/** How the two kinds of request are written, and how their answers are read. */
+export const kinds = {
+  rest: {
+    title: 'REST',
+    request: (user) => ({
+      method: 'GET',
+      path: `/api/users/${user.id}/installations`,
+      cookie: user.cookie,
+    }),
+    rows: (answer) => answer,
+    refused: (status, answer, expected) =>
+      status === { anonymous: 401, hidden: 404 }[expected] && !Array.isArray(answer),
+  },
+  graphql: {
+    title: 'GraphQL',
+    request: (user, { path = '/graphql', query = QUERY } = {}) => ({
+      method: 'POST',
+      path,
+      cookie: user.cookie,
+      body: JSON.stringify({ query, variables: { id: user.id } }),
+    }),
+    rows: (answer) => answer.data?.user?.installations,
+    refused: (status, answer, expected) =>
+      status === 200 &&
+      answer.data?.user === null &&
+      answer.errors[0].extensions.code ===
+        { anonymous: 'UNAUTHENTICATED', hidden: 'NOT_FOUND' }[expected],
+  },
+};
+
+/** The rows in an answer, still under the candidate's own names; undefined when there are none. */
+export const rowsOf = (candidate, kind, answer) => (candidate.rows ?? kinds[kind].rows)(answer);
+
+/** Sends one request on a connection of its own and reads the whole answer. */
+export function ask(port, { method, path, cookie, body }) {
+  const headers = {
+    ...(cookie && { cookie }),
+    ...(body && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+  };
+  return new Promise((resolve, reject) => {
+    const fail = (error) => reject(new Error(`${method} ${path}: ${error.message}`));
+    const options = { host: '127.0.0.1', port, method, path, headers, agent: false };
+    open(options, (response) => {
+      response
+        .setEncoding('utf8')
+        .toArray()
+        .then((parts) => {
+          const text = parts.join('');
+          resolve({ status: response.statusCode, text, json: () => JSON.parse(text) });
+        }, fail);
+    })
+      .once('error', fail)
+      .end(body);
+  });
+}

@@ -1,0 +1,94 @@
+import { candidatesOf } from '../lib/candidates.js';
+import { chart } from '../lib/chart.js';
+import { median, printTable, saveChart, saveFigures, thousands, verdict } from '../lib/figures.js';
+import { ask, kinds } from '../lib/requests.js';
+import { prepare, serve } from '../lib/serve.js';
+import { verify } from '../lib/verify.js';
+import { wrk } from '../lib/wrk.js';
+
+const WARM_UP = 2;
+
+/**
+ * Everyone side by side: all are started and their answers verified, then they are loaded in turn,
+ * round after round, so that whatever the machine does meanwhile is done to all of them.
+ */
+export async function measurePeers({ rounds, seconds, only }) {
+  const database = await prepare('peers', 50_000);
+  const panels = [];
+  for (const kind of Object.keys(kinds)) {
+    const candidates = await measureKind(kind, database, { rounds, seconds, only });
+    panels.push({ kind, title: kinds[kind].title, candidates });
+    report(kinds[kind].title, candidates);
+  }
+  if (only) return; // a look at some of them must not replace the figures of all
+  saveFigures('peers', { rounds, seconds, connections: 32, users: database.users.length, panels });
+  saveChart(chart(panels));
+}
+
+async function measureKind(kind, database, { rounds, seconds, only }) {
+  const { databaseUrl, users } = database;
+  const env = { CONSTANT_BODY: '[]' };
+  const running = [];
+  for (const candidate of candidatesOf(kind, only)) {
+    const server = await serve(candidate, { databaseUrl, user: users[0], kind, env });
+    await verify(server, kind, database);
+    if (candidate.name === 'ours') env.CONSTANT_BODY = await sampleBody(server, users[0]);
+    running.push({ server, rates: [] });
+  }
+
+  for (let round = 1; round <= rounds; round++) {
+    for (const { server, rates } of running) {
+      await wrk(server, kind, users, { seconds: WARM_UP });
+      const { rate } = await wrk(server, kind, users, { seconds });
+      rates.push(rate);
+      console.log(
+        `${kinds[kind].title} ${round}/${rounds}  ${label(server.candidate)}: ${thousands(rate)}`,
+      );
+    }
+  }
+
+  for (const { server } of running) {
+    await verify(server, kind, database);
+    await server.stop();
+  }
+  return compare(running);
+}
+
+/** The constant answer is as large as a real one. */
+async function sampleBody({ port }, user) {
+  return (await ask(port, kinds.rest.request(user))).text;
+}
+
+function compare(running) {
+  const [ours] = running.map(({ rates }) => median(rates));
+  return running.map(({ server: { candidate }, rates }) => {
+    const { name, title, remarks, required } = candidate;
+    return {
+      name,
+      title,
+      remarks,
+      median: median(rates),
+      rates,
+      ratio: ours / median(rates),
+      required,
+    };
+  });
+}
+
+const label = ({ title, remarks }) => [title, remarks].filter(Boolean).join(', ');
+
+function report(title, candidates) {
+  const rows = candidates.map((candidate) => {
+    const { ratio, required, rates } = candidate;
+    return [
+      label(candidate),
+      thousands(candidate.median),
+      `${thousands(Math.min(...rates))}–${thousands(Math.max(...rates))}`,
+      candidate.name === 'ours' ? '' : `${ratio.toFixed(2)}×`,
+      required ? `≥ ${required}×` : '',
+      required ? verdict(ratio >= required) : '',
+    ];
+  });
+  const columns = [title, 'requests/s ', 'lowest–highest ', 'this server is ', 'required ', ''];
+  printTable(columns, rows);
+}

@@ -1,0 +1,124 @@
+// By the book: Apollo's standalone server, TypeGraphQL, TypeORM repositories, the seal opened by h3.
+import 'reflect-metadata';
+import { ApolloServer } from '@apollo/server';
+import { startStandaloneServer } from '@apollo/server/standalone';
+import { GraphQLError } from 'graphql';
+import {
+  Arg,
+  Authorized,
+  buildSchema,
+  Ctx,
+  Field,
+  FieldResolver,
+  ID,
+  ObjectType,
+  Query,
+  Resolver,
+  Root,
+} from 'type-graphql';
+import {
+  Column,
+  CreateDateColumn,
+  DataSource,
+  Entity,
+  JoinColumn,
+  ManyToOne,
+  OneToMany,
+  PrimaryColumn,
+  PrimaryGeneratedColumn,
+  type Relation,
+  UpdateDateColumn,
+} from 'typeorm';
+import { openSession } from './shared/session.js';
+
+@ObjectType()
+@Entity('neptun_user')
+class User {
+  @Field(() => ID)
+  @PrimaryColumn('text')
+  id!: string;
+
+  @Field()
+  @CreateDateColumn({ name: 'created_at', type: 'timestamptz', precision: 3 })
+  createdAt!: Date;
+
+  @Field()
+  @UpdateDateColumn({ name: 'updated_at', type: 'timestamptz', precision: 3 })
+  updatedAt!: Date;
+
+  @OneToMany(
+    () => GithubAppInstallation,
+    (installation) => installation.user,
+  )
+  installations!: Relation<GithubAppInstallation>[];
+}
+
+@ObjectType()
+@Entity('github_app_installation')
+class GithubAppInstallation {
+  @Field(() => ID)
+  @PrimaryGeneratedColumn('identity')
+  id!: number;
+
+  @Field(() => ID)
+  @Column('text', { name: 'neptun_user_id' })
+  neptunUserId!: string;
+
+  @ManyToOne(
+    () => User,
+    (user) => user.installations,
+    { onDelete: 'CASCADE' },
+  )
+  @JoinColumn({ name: 'neptun_user_id' })
+  user!: Relation<User>;
+
+  @Field(() => ID)
+  @Column('bigint', { name: 'github_installation_id' })
+  githubInstallationId!: string;
+
+  @Field()
+  @CreateDateColumn({ name: 'created_at', type: 'timestamptz', precision: 3 })
+  createdAt!: Date;
+
+  @Field()
+  @UpdateDateColumn({ name: 'updated_at', type: 'timestamptz', precision: 3 })
+  updatedAt!: Date;
+}
+
+interface Context {
+  viewerId?: string;
+}
+
+const dataSource = await new DataSource({
+  type: 'postgres',
+  url: process.env.DATABASE_URL,
+  entities: [User, GithubAppInstallation],
+}).initialize();
+const users = dataSource.getRepository(User);
+const installations = dataSource.getRepository(GithubAppInstallation);
+
+@Resolver(() => User)
+class UserResolver {
+  @Authorized()
+  @Query(() => User, { nullable: true })
+  async user(@Arg('id', () => ID) id: string, @Ctx() { viewerId }: Context): Promise<User> {
+    const user = viewerId === id ? await users.findOneBy({ id }) : null;
+    if (!user) throw new GraphQLError('User not found', { extensions: { code: 'NOT_FOUND' } });
+    return user;
+  }
+
+  @FieldResolver(() => [GithubAppInstallation])
+  installations(@Root() user: User): Promise<GithubAppInstallation[]> {
+    return installations.find({ where: { neptunUserId: user.id }, order: { id: 'ASC' } });
+  }
+}
+
+const schema = await buildSchema({
+  resolvers: [UserResolver],
+  authChecker: ({ context }: { context: Context }) => context.viewerId !== undefined,
+});
+
+await startStandaloneServer(new ApolloServer<Context>({ schema }), {
+  context: async ({ req }) => ({ viewerId: await openSession(req.headers.cookie) }),
+  listen: { port: Number(process.env.PORT), host: '127.0.0.1' },
+});
