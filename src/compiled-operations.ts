@@ -15,7 +15,6 @@ import type { Context } from './context.js';
 const WORTH_COMPILING = 2;
 /** Queries, each with its text and its functions. The applications of one company have fewer. */
 const REMEMBERED_QUERIES = 500;
-
 /** Milliseconds without the fast path once the database was away: no query waits for it twice. */
 const PAUSE = 1_000;
 
@@ -27,7 +26,7 @@ interface Operation {
 }
 
 /** What a request asks, after Fastify has parsed it; nothing of it is checked yet. */
-export type GraphQLRequestBody = Partial<Record<string, unknown>>;
+export type GraphQLRequestBody = Record<string, unknown>;
 
 /**
  * The fast path of GraphQL: queries that come again, as functions compiled for them.

@@ -98,10 +98,8 @@ export class DirectoryLock {
 }
 
 /** Where pids mean the same: this boot of this machine, and this container. */
-const HERE = hash('sha256', [bootId(), pidNamespace(), hostname()].join(), 'base64url').slice(
-  0,
-  12,
-);
+const PLACE = `${bootId()} ${pidNamespace()} ${hostname()}`;
+const HERE = hash('sha256', PLACE, 'base64url').slice(0, 12);
 
 function bootId(): string {
   return existsSync(BOOT_ID) ? readFileSync(BOOT_ID, 'utf8') : '';
@@ -131,9 +129,9 @@ function isAlive(pid: number): boolean {
  */
 function startTime(pid: number): string {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field, the command's name, may hold spaces and parentheses: count after its end.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '0';
+    return fields.slice(fields.lastIndexOf(')') + 2).split(' ')[19] ?? '0';
   } catch {
     return '0';
   }

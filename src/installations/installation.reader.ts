@@ -134,19 +134,21 @@ export class InstallationReader {
     const reads = this.#waiting;
     this.#waiting = new Map();
     this.#statements++;
+    let rows: UserRow[];
     try {
       const ids = [...reads.keys()];
-      const { rows } = await this.#database.query<UserRow>(SELECT_USERS, [ids], NAME);
-      this.#next();
-      for (const row of rows) reads.get(row.id)?.resolve(new UserWithInstallations(row));
-      // Those that are answered already stay so: the rest do not exist.
-      for (const read of reads.values()) read.resolve(null);
+      ({ rows } = await this.#database.query<UserRow>(SELECT_USERS, [ids], NAME));
     } catch (cause) {
-      this.#next();
       const unavailable = isDatabaseUnavailable(cause);
       const error = unavailable ? new CodedError('SERVICE_UNAVAILABLE', { cause }) : cause;
       for (const read of reads.values()) read.reject(error);
+      return;
+    } finally {
+      this.#next();
     }
+    for (const row of rows) reads.get(row.id)?.resolve(new UserWithInstallations(row));
+    // Those that are answered already stay so: the rest do not exist.
+    for (const read of reads.values()) read.resolve(null);
   };
 
   /** Before the answers are given out, so that the database works on the next ones meanwhile. */

@@ -13,8 +13,7 @@ const MAX_CHUNKS = 100;
 export function sealedSession(headers: IncomingHttpHeaders): string | null {
   const header = headers[SESSION_HEADER];
   if (typeof header === 'string' && header) return header;
-  if (!headers.cookie) return null;
-  if (!headers.cookie.includes(SESSION_COOKIE)) return null;
+  if (!headers.cookie?.includes(SESSION_COOKIE)) return null;
   const cookies = parseCookies(headers.cookie);
   const value = cookies.get(SESSION_COOKIE);
   if (!value) return null;
