@@ -4,7 +4,6 @@ import { CompiledOperations } from './compiled-operations.js';
 import type { Config } from './config.js';
 import { type Context, createContextBuilder } from './context.js';
 import type { Database } from './database/database.js';
-import { exploreRoutes } from './explore/explore.routes.js';
 import { createApolloServer, createSchema } from './graphql.js';
 import { graphqlRoutes } from './graphql.routes.js';
 import { openApiRoutes } from './installations/installation.openapi.js';
@@ -108,6 +107,10 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     await api.register(async (scope) => graphqlRoutes(scope, apollo, compiled));
   });
   openApiRoutes(app);
-  if (config.graphqlIde) await exploreRoutes(app, demoSession);
+  if (config.graphqlIde) {
+    // Not loaded where it is off, as in production: it holds some 10 MB.
+    const { exploreRoutes } = await import('./explore/explore.routes.js');
+    await exploreRoutes(app, demoSession);
+  }
   return app;
 }
