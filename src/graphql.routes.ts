@@ -11,6 +11,7 @@ import type { Context } from './context.js';
 import { CodedError } from './errors.js';
 import { answerable, logUnforeseen, nameMethods } from './operations/errors.js';
 import { type OperationsManifest, searchOf } from './operations/operations-manifest.js';
+import { limitBodies } from './operations/query-limits.js';
 
 const METHODS = ['GET', 'POST'];
 /** What browsers and GraphQL clients send as `Accept`, and what Apollo Server answers to it. */
@@ -35,6 +36,7 @@ export function graphqlRoutes(
   manifest: OperationsManifest | null,
 ): void {
   app.setErrorHandler(answerAsGraphQL);
+  limitBodies(app);
   app.route({ method: ['GET', 'POST'], url: '/graphql', exposeHeadRoute: false, handler });
   nameMethods(app, '/graphql', METHODS);
 

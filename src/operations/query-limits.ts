@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify';
 import {
   type ASTNode,
   type ASTVisitor,
@@ -9,7 +10,7 @@ import {
 import { CodedError } from '../errors.js';
 
 /** What one operation or fragment may have, its fragments spread out: far above any sensible use. */
-const LIMITS = { depth: 10, aliases: 30, directives: 20, cost: 300 } as const;
+const LIMITS = { depth: 10, aliases: 30, directives: 20, cost: 400 } as const;
 /** Of a field that has fields of its own: it is read from the database, or repeated for each row. */
 const OBJECT_COST = 10;
 const LEAF_COST = 1;
@@ -21,9 +22,10 @@ export const PARSE_LIMITS: ParseOptions = {
   maxComments: 200,
 };
 
-type Size = { -readonly [limit in keyof typeof LIMITS]: number };
+type Limit = keyof typeof LIMITS;
+type Size = Record<Limit | 'fields', number>;
 
-const MESSAGES: Record<keyof Size, (found: number, most: number) => string> = {
+const MESSAGES: Record<Limit, (found: number, most: number) => string> = {
   depth: (found, most) => `The query is ${found} levels deep; at most ${most} are allowed`,
   aliases: (found, most) => `The query has ${found} aliases; at most ${most} are allowed`,
   directives: (found, most) => `The query has ${found} directives; at most ${most} are allowed`,
@@ -31,6 +33,12 @@ const MESSAGES: Record<keyof Size, (found: number, most: number) => string> = {
     `The query costs ${found}: ${OBJECT_COST} for each field that has fields of its own, and ` +
     `${LEAF_COST} for any other; at most ${most} are allowed`,
 };
+
+/**
+ * Characters: what is longer is not even parsed, since JSON can nest so deep that it takes hundreds of
+ * megabytes. Every sensible query with its variables is much shorter.
+ */
+const MAX_BODY_LENGTH = 128 * 1024;
 
 /** A validation rule: refuses what exceeds a limit with `QUERY_TOO_COMPLEX`. */
 export function queryLimits(context: ValidationContext): ASTVisitor {
@@ -45,12 +53,26 @@ export function queryLimits(context: ValidationContext): ASTVisitor {
   };
 }
 
+/** Refuses bodies that are too long with `QUERY_TOO_COMPLEX`: read, so that the client gets to hear it. */
+export function limitBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser<string>(
+    'application/json',
+    { parseAs: 'string' },
+    (request, body, done) => {
+      if (body.length <= MAX_BODY_LENGTH) return parse(request, body, done);
+      const message = `The request has ${body.length} characters; at most ${MAX_BODY_LENGTH} are allowed`;
+      done(new CodedError('QUERY_TOO_COMPLEX', { message }));
+    },
+  );
+}
+
 /** Fragments are measured as well, since rules look at those too that no operation spreads. */
 function excessOf(document: DocumentNode): string | null {
   const sizeOf = measure(document);
   for (const definition of document.definitions) {
     const size = sizeOf(definition);
-    for (const limit of Object.keys(LIMITS) as (keyof Size)[]) {
+    for (const limit of Object.keys(LIMITS) as Limit[]) {
       if (size[limit] > LIMITS[limit]) return MESSAGES[limit](size[limit], LIMITS[limit]);
     }
   }
@@ -70,23 +92,28 @@ function measure(document: DocumentNode): (node: ASTNode) => Size {
   function sizeOf(node: ASTNode): Size {
     const known = sizes.get(node);
     if (known) return known;
-    const size = { depth: 0, aliases: 0, directives: 0, cost: 0 };
+    const size: Size = { depth: 0, aliases: 0, directives: 0, cost: 0, fields: 0 };
     // Of a fragment that spreads itself, this ends the measure: another rule refuses it.
     sizes.set(node, size);
     for (const child of childrenOf(node)) {
-      const { depth, aliases, directives, cost } = sizeOf(child);
-      size.depth = Math.max(size.depth, depth);
-      size.aliases += aliases;
-      size.directives += directives;
-      size.cost += cost;
+      const inner = sizeOf(child);
+      size.depth = Math.max(size.depth, inner.depth);
+      for (const sum of ['aliases', 'directives', 'cost', 'fields'] as const) {
+        size[sum] += inner[sum];
+      }
     }
     if ('directives' in node) size.directives += node.directives?.length ?? 0;
-    if (node.kind !== Kind.FIELD) return size;
-    if (node.alias) size.aliases++;
-    // Introspection has depths of its own, a rule of GraphQL.js against its bombs, and no database.
-    const introspects = node.name.value.startsWith('__');
-    size.depth = introspects ? 1 : size.depth + 1;
-    size.cost = introspects ? LEAF_COST : size.cost + (node.selectionSet ? OBJECT_COST : LEAF_COST);
+    if (node.kind === Kind.FIELD) {
+      if (node.alias) size.aliases++;
+      size.fields++;
+      size.depth++;
+      size.cost += node.selectionSet ? OBJECT_COST : LEAF_COST;
+    }
+    if (isIntrospection(node)) {
+      // It reads no database, and a rule of GraphQL.js limits how deep its lists go.
+      size.depth = 1;
+      size.cost = size.fields * LEAF_COST;
+    }
     return size;
   }
 
@@ -97,4 +124,10 @@ function measure(document: DocumentNode): (node: ASTNode) => Size {
     const fragment = fragments.get(node.name.value);
     return fragment ? [fragment] : [];
   }
+}
+
+/** A field such as `__schema`, or a fragment on a type such as `__Type`. */
+function isIntrospection(node: ASTNode): boolean {
+  if (node.kind === Kind.FRAGMENT_DEFINITION) return node.typeCondition.name.value.startsWith('__');
+  return node.kind === Kind.FIELD && node.name.value.startsWith('__');
 }
