@@ -10,6 +10,8 @@ import { openApiRoutes } from './installations/installation.openapi.js';
 import { InstallationReader } from './installations/installation.reader.js';
 import { installationRoutes } from './installations/installation.routes.js';
 import { clientErrorHandler, handleErrors, handleFrameworkError } from './operations/errors.js';
+import { refuseBrokenHosts } from './operations/host.js';
+import { OperationsManifest } from './operations/operations-manifest.js';
 import { limitRates } from './operations/rate-limit.js';
 import { RequestLog, requestId } from './operations/request-log.js';
 import { SESSION_HEADER } from './session/session-cookie.js';
@@ -52,6 +54,8 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     bodyLimit: BODY_LIMIT,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     requestTimeout: REQUEST_TIMEOUT,
+    // So that a second Host is seen (RFC 9112 §3.2), which Node.js would drop.
+    http: { joinDuplicateHeaders: true },
     forceCloseConnections: 'idle',
     frameworkErrors: handleFrameworkError,
     clientErrorHandler,
@@ -60,6 +64,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     reply.header('x-request-id', request.id);
     done();
   });
+  refuseBrokenHosts(app);
   handleErrors(app);
   if (config.corsOrigins.length > 0) {
     await app.register(cors, {
@@ -77,6 +82,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   const schema = createSchema(users);
   const compiled = new CompiledOperations(schema);
   const apollo = createApolloServer({ schema, compiled, logger: log, ide: config.graphqlIde });
+  const manifest = config.operations && new OperationsManifest(config.operations);
   await apollo.start();
   app.addHook('onClose', () => apollo.stop());
 
@@ -104,7 +110,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
       }, done);
     });
     installationRoutes(api, users);
-    await api.register(async (scope) => graphqlRoutes(scope, apollo, compiled));
+    await api.register(async (scope) => graphqlRoutes(scope, apollo, compiled, manifest));
   });
   openApiRoutes(app);
   if (config.graphqlIde) {

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { loadEnvFile } from 'node:process';
 import { z } from 'zod';
+import { type Operations, readManifest } from './operations/operations-manifest.js';
 
 /** Everything that can be configured, validated and frozen. A feature that is off is `null`. */
 export type Config = Readonly<ReturnType<typeof toConfig>>;
@@ -54,6 +55,7 @@ const Environment = z
       'must be addresses or networks such as 10.0.0.1 or 10.0.0.0/8, comma separated',
     ),
     GRAPHQL_IDE: flag.optional(),
+    OPERATIONS_MANIFEST: z.string().transform(readOperations).optional(),
     NODE_ENV: z
       .enum(['development', 'production', 'test'], 'must be development, production or test')
       .default('development'),
@@ -118,6 +120,8 @@ function toConfig(env: z.output<typeof Environment>) {
     trustProxy: env.TRUST_PROXY,
     /** Sandbox, the offline IDE and introspection. */
     graphqlIde: env.GRAPHQL_IDE ?? !production,
+    /** The only GraphQL operations that run; `null`: any. */
+    operations: env.OPERATIONS_MANIFEST ?? null,
     logLevel: env.LOG_LEVEL,
   };
 }
@@ -125,6 +129,17 @@ function toConfig(env: z.output<typeof Environment>) {
 function processEnvironment(): NodeJS.ProcessEnv {
   if (existsSync('.env')) loadEnvFile('.env');
   return process.env;
+}
+
+function readOperations(path: string, context: z.RefinementCtx): Operations {
+  try {
+    return readManifest(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const message = `must be the path of an apollo-persisted-query-manifest, version 1 (${code ?? 'it is none'})`;
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  }
 }
 
 function isPostgresUrl(text: string): boolean {

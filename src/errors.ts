@@ -15,6 +15,17 @@ const CODES = {
     description:
       'there is no such user, or it is not the session’s own: the two cannot be told apart',
   },
+  QUERY_TOO_COMPLEX: {
+    status: 400,
+    message: 'The query is too complex: ask for less at once',
+    description:
+      'the query exceeds a limit, which the message names (HTTP 400): ask for less at once',
+  },
+  QUERY_NOT_IN_SAFELIST: {
+    status: 400,
+    message: 'This server runs only the operations of its manifest, and this is none of them',
+    description: 'the server runs only the operations of its manifest (HTTP 400): ask its operator',
+  },
   RATE_LIMITED: {
     status: 429,
     message: 'Too many requests: wait as many seconds as Retry-After says',
@@ -50,9 +61,10 @@ export class CodedError extends GraphQLError {
   /** HTTP status of the same failure over REST. */
   readonly status: number;
 
-  constructor(code: ErrorCode, options: { cause?: unknown } = {}) {
+  /** @param options.message what can be said beyond the code's own message, in its place */
+  constructor(code: ErrorCode, options: { cause?: unknown; message?: string } = {}) {
     const { status, message } = CODES[code];
-    super(message, { extensions: { code } });
+    super(options.message ?? message, { extensions: { code } });
     this.status = status;
     if (options.cause !== undefined) this.cause = options.cause;
   }

@@ -10,6 +10,8 @@ import {
 import type { Context } from './context.js';
 import { CodedError } from './errors.js';
 import { answerable, logUnforeseen, nameMethods } from './operations/errors.js';
+import { type OperationsManifest, searchOf } from './operations/operations-manifest.js';
+import { limitBodies } from './operations/query-limits.js';
 
 const METHODS = ['GET', 'POST'];
 /** What browsers and GraphQL clients send as `Accept`, and what Apollo Server answers to it. */
@@ -22,17 +24,24 @@ const ANSWER_TYPES = new Map([
   ],
 ]);
 
-/** Binds Apollo Server to Fastify: a request goes in as plain data, and an answer comes out so. */
+/**
+ * Binds Apollo Server to Fastify: a request goes in as plain data, and an answer comes out so.
+ *
+ * @param manifest the only operations that run; `null`: any
+ */
 export function graphqlRoutes(
   app: FastifyInstance,
   apollo: ApolloServer<Context>,
   compiled: CompiledOperations,
+  manifest: OperationsManifest | null,
 ): void {
   app.setErrorHandler(answerAsGraphQL);
+  limitBodies(app);
   app.route({ method: ['GET', 'POST'], url: '/graphql', exposeHeadRoute: false, handler });
   nameMethods(app, '/graphql', METHODS);
 
   async function handler(request: FastifyRequest, reply: FastifyReply) {
+    manifest?.admit(request);
     const type = usualAnswerType(request);
     if (type !== undefined) {
       const answer = await compiled.answer(request.body as GraphQLRequestBody, request);
@@ -42,7 +51,7 @@ export function graphqlRoutes(
       httpGraphQLRequest: {
         method: request.method,
         headers: toHeaderMap(request.headers),
-        search: request.url.includes('?') ? request.url.slice(request.url.indexOf('?')) : '',
+        search: searchOf(request.url),
         body: request.body,
       },
       context: async () => request.context,

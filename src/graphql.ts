@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import { ApolloServer, type ApolloServerOptions, type ApolloServerPlugin } from '@apollo/server';
 import { unwrapResolverError } from '@apollo/server/errors';
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -7,12 +7,19 @@ import {
 } from '@apollo/server/plugin/disabled';
 import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
 import type { FastifyBaseLogger } from 'fastify';
-import { GraphQLError, type GraphQLFormattedError, GraphQLSchema } from 'graphql';
+import {
+  type DocumentNode,
+  GraphQLError,
+  type GraphQLFormattedError,
+  GraphQLSchema,
+} from 'graphql';
+import { LRUCache } from 'lru-cache';
 import { buildSchemaSync } from 'type-graphql';
 import type { CompiledOperations } from './compiled-operations.js';
 import type { Context } from './context.js';
 import { CodedError, ERROR_CODES_DESCRIPTION, logFailure } from './errors.js';
 import { EXAMPLE_QUERY } from './explore/example-query.js';
+import { PARSE_LIMITS, queryLimits } from './operations/query-limits.js';
 import { UserResolver } from './users/user.resolver.js';
 import type { UserService } from './users/user.service.js';
 
@@ -21,6 +28,11 @@ const DESCRIPTION = `Which GitHub App installations does the signed-in user have
 A field that fails is null, and its error has one of these \`extensions.code\`:
 
 ${ERROR_CODES_DESCRIPTION}`;
+
+/** As many as help a person; an attacker's document could have any number. */
+const MAX_VALIDATION_ERRORS = 5;
+/** Parsed and validated, so that they need not be again. */
+const REMEMBERED_DOCUMENTS = 500;
 
 /** The schema of all resolvers, each handed the services it translates for. */
 export function createSchema(users: UserService): GraphQLSchema {
@@ -50,10 +62,11 @@ export function createApolloServer(options: ApolloOptions): ApolloServer<Context
     introspection: ide,
     formatError: maskError,
     includeStacktraceInErrorResponses: false,
-    hideSchemaDetailsFromClientErrors: !ide,
     persistedQueries: false,
-    // A document of this API has dozens; validating thousands would hold up everybody.
-    parseOptions: { maxTokens: 2_000 },
+    parseOptions: PARSE_LIMITS,
+    validationRules: [queryLimits],
+    validationOptions: { maxErrors: MAX_VALIDATION_ERRORS, hideSuggestions: !ide },
+    documentStore: documentStore(),
     stopOnTerminationSignals: false,
     plugins: [
       // It wraps every field for a hint that nobody gives: answers are private, always.
@@ -71,8 +84,21 @@ export function createApolloServer(options: ApolloOptions): ApolloServer<Context
   });
 }
 
+/** Bounded by number: Apollo Server's own store weighs trees, and not the texts that they hold on to. */
+function documentStore(): NonNullable<ApolloServerOptions<Context>['documentStore']> {
+  const documents = new LRUCache<string, DocumentNode>({ max: REMEMBERED_DOCUMENTS });
+  return {
+    get: async (key) => documents.get(key),
+    set: async (key, document) => void documents.set(key, document),
+    delete: async (key) => documents.delete(key),
+  };
+}
+
 /** Only what was meant for callers passes; a driver's or a bug's message stays in the log. */
 function maskError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
+  // Apollo Server gives every error of a validation rule the same code.
+  if (error instanceof GraphQLError && error.originalError instanceof CodedError)
+    return { ...formatted, extensions: error.originalError.extensions };
   if (formatted.extensions?.code !== 'INTERNAL_SERVER_ERROR') return formatted;
   // Of the execution itself, without a cause: an argument that does not fit.
   const cause = unwrapResolverError(error);

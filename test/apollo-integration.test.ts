@@ -17,7 +17,7 @@ defineIntegrationTestSuite(async (config, options?: CreateServerForIntegrationTe
   const apollo = new ApolloServer(config as any);
   await apollo.start();
   app.decorateRequest('context', { getter: () => (options?.context?.() ?? {}) as any });
-  graphqlRoutes(app, apollo as any, new CompiledOperations(NO_SCHEMA));
+  graphqlRoutes(app, apollo as any, new CompiledOperations(NO_SCHEMA), null);
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   return { server: apollo as any, url: `${url}/graphql`, extraCleanup: () => app.close() };
 });

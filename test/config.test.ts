@@ -17,6 +17,7 @@ test('an empty environment is a development server on the embedded database', ()
     corsOrigins: [],
     trustProxy: [],
     graphqlIde: true,
+    operations: null,
     logLevel: 'info',
   });
 });
@@ -42,6 +43,7 @@ test('every fault is named in one message, and no value is repeated', () => {
     RATE_LIMIT_ANONYMOUS: '1.5',
     TRUST_PROXY: 'secret-proxy',
     GRAPHQL_IDE: 'secret-yes',
+    OPERATIONS_MANIFEST: '/secret/nowhere.json',
     NODE_ENV: 'secret-stage',
     LOG_LEVEL: 'secret-loud',
   };

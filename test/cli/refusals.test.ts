@@ -27,6 +27,7 @@ test.each(['serve', 'session --user x'])(
     const faults = {
       SESSION_PASSWORD: 'short-secret',
       DATABASE_URL: 'mysql://secret@host/db',
+      OPERATIONS_MANIFEST: '/secret/nowhere.json',
       PORT: 'secret',
       LOG_LEVEL: 'secret',
     };

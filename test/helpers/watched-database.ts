@@ -1,0 +1,41 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { createDatabase, type TestDatabase } from './databases.js';
+
+/** A PostgreSQL database behind a wire that is watched: whatever is asked of it passes here. */
+export interface WatchedDatabase extends TestDatabase {
+  /** Bytes that the database was sent so far. */
+  sent(): number;
+}
+
+export async function createWatchedDatabase(): Promise<WatchedDatabase> {
+  const database = await createDatabase('PostgreSQL');
+  const url = new URL(database.env.DATABASE_URL ?? '');
+  const port = Number(url.port);
+  const host = url.hostname;
+  const sockets = new Set<Socket>();
+  let bytes = 0;
+  const wire = createServer((client) => {
+    const server = connect({ port, host });
+    for (const socket of [client, server]) {
+      sockets.add(socket);
+      // Either end may go away first.
+      socket.on('error', () => {}).on('close', () => sockets.delete(socket));
+    }
+    client.on('data', (chunk) => {
+      bytes += chunk.length;
+    });
+    client.pipe(server).pipe(client);
+  }).listen(0, '127.0.0.1');
+  await once(wire, 'listening');
+  url.host = `127.0.0.1:${(wire.address() as AddressInfo).port}`;
+  return {
+    env: { ...database.env, DATABASE_URL: url.href },
+    sent: () => bytes,
+    async remove() {
+      for (const socket of sockets) socket.destroy();
+      wire.close();
+      await database.remove();
+    },
+  };
+}

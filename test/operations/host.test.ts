@@ -1,0 +1,50 @@
+import { describe, expect, test } from '@jest/globals';
+import { exchange, statusesOf } from '../helpers/raw-http.js';
+import { useServer } from '../helpers/server.js';
+
+describe('The Host header', () => {
+  const server = useServer('PGlite');
+  const send = async (hosts: string[], path: string, version = '1.1') => {
+    const headers = hosts.map((host) => `Host: ${host}\r\n`).join('');
+    const answer = await exchange(server().url, `GET ${path} HTTP/${version}\r\n${headers}\r\n`);
+    return [...statusesOf(answer), answer];
+  };
+
+  test.each([
+    [],
+    [''],
+    ['['],
+    ['[::1'],
+    ['a b'],
+    ['a/b'],
+    ['a@b'],
+    ['a:b'],
+    ['a:80:80'],
+    ['a"'],
+    ['http://a'],
+    ['<a>'],
+    ['\xe9'],
+    ['a', 'b'],
+    ['a', 'a'],
+    ['', 'a'],
+  ])('that is broken is a 400 everywhere: %j %j', async (...hosts) => {
+    for (const path of ['/openapi.json', '/api/users/x/installations', '/graphql', '/nothing']) {
+      const [status, answer] = await send(
+        hosts.filter((host) => host !== undefined),
+        path,
+      );
+      expect([path, status, answer]).toEqual([path, 400, expect.any(String)]);
+    }
+  });
+
+  test.each(['localhost', 'a.example', '127.0.0.1:4000', '[::1]', '[::1]:80', 'a_b', 'a:', '%41'])(
+    'may be %s',
+    async (host) => {
+      expect((await send([host], '/openapi.json'))[0]).toBe(200);
+    },
+  );
+
+  test('may be missing in HTTP/1.0', async () => {
+    expect((await send([], '/openapi.json', '1.0'))[0]).toBe(200);
+  });
+});
