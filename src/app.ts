@@ -33,8 +33,11 @@ const BODY_LIMIT = 1024 * 1024;
 const REQUEST_TIMEOUT = 14_000;
 /** Milliseconds between two looks for clients that are late: Node.js looks every 30 s by itself. */
 const REQUEST_TIMEOUT_INTERVAL = 500;
-/** Milliseconds without a byte in either direction: of a client that does not read its answer. */
-const SILENCE_TIMEOUT = 15_000;
+/**
+ * Milliseconds without a byte in either direction, as from a client that does not read its answer: what is
+ * being written is given the same again. More than the database is ever waited for.
+ */
+const SILENCE_TIMEOUT = 6_000;
 /** Characters. The user service decides what a user id may be, not the router. */
 const MAX_PARAM_LENGTH = 16 * 1024;
 
