@@ -9,12 +9,13 @@ import { graphqlRoutes } from './graphql.routes.js';
 import { openApiRoutes } from './installations/installation.openapi.js';
 import { InstallationReader } from './installations/installation.reader.js';
 import { installationRoutes } from './installations/installation.routes.js';
+import { DATA_POLICY } from './operations/browser-policy.js';
 import { clientErrorHandler, handleErrors, handleFrameworkError } from './operations/errors.js';
 import { refuseBrokenHosts } from './operations/host.js';
 import { OperationsManifest } from './operations/operations-manifest.js';
-import { limitRates } from './operations/rate-limit.js';
+import { limitRates, RATE_LIMIT_HEADERS } from './operations/rate-limit.js';
 import { RequestLog, requestId } from './operations/request-log.js';
-import { SESSION_HEADER } from './session/session-cookie.js';
+import { SESSION_HEADER, SESSION_HEADERS } from './session/session-cookie.js';
 import type { SessionReader } from './session/session-reader.js';
 import { UserService } from './users/user.service.js';
 
@@ -29,8 +30,15 @@ declare module 'fastify' {
 
 /** Bytes. A request of this API is a query and its variables. */
 const BODY_LIMIT = 1024 * 1024;
-/** Milliseconds that a client has to send its request. */
-const REQUEST_TIMEOUT = 15_000;
+/** Milliseconds that a client has to send its request, from its first byte or from its connection. */
+const REQUEST_TIMEOUT = 14_000;
+/** Milliseconds between two looks for clients that are late: Node.js looks every 30 s by itself. */
+const REQUEST_TIMEOUT_INTERVAL = 500;
+/**
+ * Milliseconds without a byte in either direction, as from a client that does not read its answer: what is
+ * being written is given the same again. More than the database is ever waited for.
+ */
+const SILENCE_TIMEOUT = 6_000;
 /** Characters. The user service decides what a user id may be, not the router. */
 const MAX_PARAM_LENGTH = 16 * 1024;
 
@@ -53,15 +61,20 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
     bodyLimit: BODY_LIMIT,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    http: {
+      headersTimeout: REQUEST_TIMEOUT,
+      connectionsCheckingInterval: REQUEST_TIMEOUT_INTERVAL,
+      // So that a second Host is seen (RFC 9112 §3.2), which Node.js would drop.
+      joinDuplicateHeaders: true,
+    },
     requestTimeout: REQUEST_TIMEOUT,
-    // So that a second Host is seen (RFC 9112 §3.2), which Node.js would drop.
-    http: { joinDuplicateHeaders: true },
+    connectionTimeout: SILENCE_TIMEOUT,
     forceCloseConnections: 'idle',
     frameworkErrors: handleFrameworkError,
     clientErrorHandler,
   });
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id);
+    reply.header('x-request-id', request.id).headers(DATA_POLICY);
     done();
   });
   refuseBrokenHosts(app);
@@ -72,7 +85,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
       credentials: true,
       allowedHeaders: ['content-type', 'if-none-match', 'apollo-require-preflight', SESSION_HEADER],
       maxAge: 7200,
-      exposedHeaders: ['etag', 'retry-after', 'x-request-id'],
+      exposedHeaders: ['etag', 'retry-after', 'x-request-id', ...RATE_LIMIT_HEADERS],
       strictPreflight: false,
       preflightContinue: true,
     });
@@ -93,7 +106,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     api.addHook('onRequest', (request, reply, done) => {
       // Before the answer is known: errors and refusals depend on the session as well.
       const vary = reply.hasHeader('vary') ? `${reply.getHeader('vary')}, ` : '';
-      reply.header('vary', `${vary}Cookie, ${SESSION_HEADER}`);
+      reply.header('vary', `${vary}${SESSION_HEADERS}`);
       reply.header('cache-control', 'private, no-store');
       const known = contexts.remembered(request);
       request.context = known ?? { viewer: null, log: request.log };

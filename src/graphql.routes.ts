@@ -9,6 +9,7 @@ import {
 } from './compiled-operations.js';
 import type { Context } from './context.js';
 import { CodedError } from './errors.js';
+import { SANDBOX_POLICY } from './explore/page-policy.js';
 import { answerable, logUnforeseen, nameMethods } from './operations/errors.js';
 import { type OperationsManifest, searchOf } from './operations/operations-manifest.js';
 import { limitBodies } from './operations/query-limits.js';
@@ -57,6 +58,7 @@ export function graphqlRoutes(
       context: async () => request.context,
     });
     for (const [name, value] of headers) reply.header(name, value);
+    if (headers.get('content-type')?.startsWith('text/html')) reply.headers(SANDBOX_POLICY);
     reply.code(status ?? 200);
     return reply.send(body.kind === 'complete' ? body.string : Readable.from(body.asyncIterator));
   }

@@ -6,6 +6,7 @@ import type { Config } from './config.js';
 import { Database } from './database/database.js';
 import { createPool } from './database/pool.js';
 import { DEMO_USER, seedOnce } from './database/seed.js';
+import { describeError } from './operations/error-log.js';
 import { demoSession } from './session/demo-session.js';
 import { sessionPassword } from './session/session-password.js';
 import { SessionReader } from './session/session-reader.js';
@@ -27,7 +28,7 @@ const DRAIN_TIMEOUT = 10_000;
 
 /** Puts the application on its database and listens. The process itself belongs to `main.ts`. */
 export async function startServer(config: Config): Promise<RunningServer> {
-  const log = pino({ level: config.logLevel });
+  const log = pino({ level: config.logLevel, serializers: { err: describeError } });
   const password = await sessionPassword(config);
   const passwords = [password, config.sessionPasswordPrevious].filter((text) => text !== null);
   const sessions = new SessionReader({ passwords, maxAge: config.sessionMaxAge });

@@ -4,6 +4,7 @@ import { getAltairHtml, getDistDirectory } from 'altair-static';
 import type { FastifyInstance } from 'fastify';
 import { SESSION_COOKIE } from '../session/session-cookie.js';
 import { EXAMPLE_QUERY } from './example-query.js';
+import { idePolicy } from './page-policy.js';
 
 /** The IDE that needs no network. Sandbox stands at `GET /graphql`, served by Apollo itself. */
 export const IDE_PATH = '/graphiql/';
@@ -31,7 +32,7 @@ export async function exploreRoutes(
   app.get(IDE_PATH, (_request, reply) => {
     const nonce = randomBytes(16).toString('base64');
     return reply
-      .header('content-security-policy', contentSecurityPolicy(nonce))
+      .headers(idePolicy(nonce))
       .header('cache-control', 'no-store')
       .type('text/html; charset=utf-8')
       .send(idePage(nonce));
@@ -47,27 +48,11 @@ export async function exploreRoutes(
   }
 }
 
-function contentSecurityPolicy(nonce: string): string {
-  return [
-    "default-src 'none'",
-    `script-src 'self' 'nonce-${nonce}'`,
-    `style-src 'self' 'nonce-${nonce}'`,
-    "font-src 'self'",
-    "img-src 'self' data:",
-    "connect-src 'self'",
-    "worker-src 'self'",
-    "base-uri 'none'",
-    "frame-ancestors 'none'",
-    "form-action 'none'",
-  ].join('; ');
-}
-
 function idePage(nonce: string): string {
   const options = JSON.stringify({
     endpointURL: '/graphql',
     initialQuery: EXAMPLE_QUERY,
     initialHeaders: { 'apollo-require-preflight': 'true' },
-    cspNonce: nonce,
     preserveState: false,
     disableAccount: true,
     persistedSettings: {
@@ -78,7 +63,6 @@ function idePage(nonce: string): string {
   }).replaceAll('<', '\\u003c');
   return getAltairHtml()
     .replace(/<base[^>]*>/, '')
-    .replace('<style>', `<style nonce="${nonce}">`)
     .replace(
       '</body>',
       () =>

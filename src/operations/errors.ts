@@ -2,6 +2,22 @@ import { METHODS, maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CodedError, errorBody, logFailure, RETRY_AFTER } from '../errors.js';
+import { SESSION_HEADERS } from '../session/session-cookie.js';
+import { DATA_POLICY } from './browser-policy.js';
+
+/** Of refusals that come before any hook, which would set the same. */
+const REFUSAL_HEADERS = {
+  ...DATA_POLICY,
+  'cache-control': 'private, no-store',
+  vary: SESSION_HEADERS,
+};
+const REFUSAL_HEAD = Object.entries({
+  ...REFUSAL_HEADERS,
+  'content-type': 'application/json; charset=utf-8',
+  connection: 'close',
+})
+  .map(([name, value]) => `${name}: ${value}\r\n`)
+  .join('');
 
 type Failure = FastifyError | CodedError;
 type ClientError = Error & { code?: string; rawPacket?: unknown };
@@ -15,7 +31,10 @@ export function handleErrors(app: FastifyInstance): void {
     return reply.code(status).send(errorBody(status, message));
   });
   app.setNotFoundHandler((_request, reply) =>
-    reply.code(404).send(errorBody(404, 'No such route: /openapi.json describes those there are')),
+    reply
+      .code(404)
+      .header('cache-control', 'private, no-store')
+      .send(errorBody(404, 'No such route: /openapi.json describes those there are')),
   );
 }
 
@@ -40,7 +59,7 @@ export function handleFrameworkError(
   reply: FastifyReply,
 ): void {
   const { status, message } = new CodedError('NOT_FOUND');
-  reply.header('x-request-id', request.id).header('cache-control', 'private, no-store');
+  reply.header('x-request-id', request.id).headers(REFUSAL_HEADERS);
   reply.code(status).send(errorBody(status, message));
 }
 
@@ -72,8 +91,8 @@ export function clientErrorHandler(error: ClientError, socket: Socket): void {
   const reason = STATUS_CODES[status];
   const body = JSON.stringify(errorBody(status, `The request was refused: ${reason}`));
   socket.end(
-    `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/json; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${reason}\r\n${REFUSAL_HEAD}` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }
 

@@ -1,12 +1,15 @@
-import rateLimit from '@fastify/rate-limit';
+import rateLimit, { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Config } from '../config.js';
 import { CodedError } from '../errors.js';
 
+/** What its answers tell of the limit (draft-ietf-httpapi-ratelimit-headers), beside `Retry-After`. */
+export const RATE_LIMIT_HEADERS = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'];
+
 /**
  * Counts the requests of each signed-in user, and of each address without a session, in windows of a
- * minute. A seal that was not opened before counts for its address, before it is tried: that is what
- * costs, and what anybody can send.
+ * minute; of IPv6, each /64, as one customer has all of it. A seal that was not opened before counts for
+ * its address, before it is tried: that is what costs, and what anybody can send.
  */
 export async function limitRates(
   api: FastifyInstance,
@@ -17,7 +20,8 @@ export async function limitRates(
   await api.register(rateLimit, {
     timeWindow: '1 minute',
     enableDraftSpec: true,
-    keyGenerator: ({ context, ip }) => (context.viewer ? `user ${context.viewer.id}` : ip),
+    keyGenerator: ({ context, ip }) =>
+      context.viewer ? `user ${context.viewer.id}` : normalizeIP(ip),
     // A browser's preflight (Fetch §4.8) brings no cookie, and costs nothing.
     allowList: (request) => limitOf(request) === null || request.method === 'OPTIONS',
     max: (request) => limitOf(request) ?? Number.POSITIVE_INFINITY,

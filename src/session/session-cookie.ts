@@ -5,6 +5,9 @@ export const SESSION_COOKIE = 'neptun-session';
 /** h3 reads a header of this name before the cookie; it suits clients without a cookie jar. */
 export const SESSION_HEADER = 'x-neptun-session-session';
 
+/** Whatever an answer depends on: what caches must tell apart (RFC 9110 §12.5.5). */
+export const SESSION_HEADERS = `Cookie, ${SESSION_HEADER}`;
+
 /** What marks a main cookie whose value stands in parts `neptun-session.1` … `.N`. */
 const CHUNKED = /^__chunked__(\d{1,3})$/;
 const MAX_CHUNKS = 100;

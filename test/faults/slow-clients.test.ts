@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { type Served, serve } from '../cli/process.js';
+import { createDatabase, describeOnPostgres, type TestDatabase } from '../helpers/databases.js';
+import { cookieOf, PASSWORD } from '../helpers/server.js';
+import { size } from '../helpers/size.js';
+
+const CONNECTIONS = size(40, 500);
+/** Somebody with some 450 KB of installations. */
+const USER = 'somebody';
+/** Milliseconds. */
+const PATIENCE = 15_000;
+
+interface SlowClient {
+  /** What it sends at once, and then every second. */
+  first: string;
+  drip: string;
+  /** How many of all. */
+  share: number;
+  /** What it is told; `null`: it reads nothing. */
+  told: string | null;
+}
+
+const slowClients = (cookie: string): SlowClient[] => [
+  { first: '', drip: '', share: 0.3, told: '' },
+  { first: 'GET / HTTP/1.1\r\nHost: a\r\n', drip: 'X: y\r\n', share: 0.3, told: 'HTTP/1.1 408' },
+  {
+    first:
+      'POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n',
+    drip: ' ',
+    share: 0.3,
+    told: 'HTTP/1.1 408',
+  },
+  { first: request(USER, cookie).repeat(14), drip: '', share: 0.1, told: null },
+];
+
+/** The kernel’s buffers hold some ten of their answers; the server waits with the rest. */
+const request = (userId: string, cookie: string) =>
+  `GET /api/users/${userId}/installations HTTP/1.1\r\nHost: a\r\nCookie: ${cookie}\r\n\r\n`;
+
+describeOnPostgres(`${CONNECTIONS} slow clients`, () => {
+  let database: TestDatabase;
+  let server: Served;
+  let port: number;
+  beforeAll(async () => {
+    database = await createDatabase('PostgreSQL');
+    server = await serve({
+      ...database.env,
+      SESSION_PASSWORD: PASSWORD,
+      LOG_LEVEL: 'silent',
+      RATE_LIMIT: '0',
+      RATE_LIMIT_ANONYMOUS: '0',
+    });
+    const client = new pg.Client({ connectionString: database.env.DATABASE_URL });
+    await client.connect();
+    await client.query('INSERT INTO neptun_user VALUES ($1)', [USER]);
+    await client.query(
+      `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
+       SELECT $1, n FROM generate_series(1, 3000) n`,
+      [USER],
+    );
+    await client.end();
+    port = Number(new URL(server.url).port);
+  });
+  afterAll(async () => {
+    await server?.stop('SIGTERM');
+    await database?.remove();
+  });
+
+  test(`are rid of within ${PATIENCE} ms, while others are served`, async () => {
+    const cookie = await cookieOf(USER);
+    const idle = await latencies(server.url, cookie, async () => sleep(3_000));
+    const others = establishedConnections(port);
+    const clients = slowClients(cookie).flatMap((client) =>
+      Array.from({ length: CONNECTIONS * client.share }, () => ({
+        ...client,
+        ...open(port, client),
+      })),
+    );
+    const start = Date.now();
+    const drips = setInterval(() => {
+      for (const { socket, drip } of clients) if (socket.writable) socket.write(drip);
+    }, 1_000);
+    let most = 0;
+    const left = () => establishedConnections(port) - others;
+    // What their own requests cost is over by then; what counts is that they stay.
+    await sleep(2_000);
+    const busy = await latencies(server.url, cookie, async () => {
+      do {
+        most = Math.max(most, left());
+        await sleep(20);
+      } while (left() > 0 && Date.now() - start < PATIENCE);
+    });
+    const took = Date.now() - start;
+    clearInterval(drips);
+    expect({ most, left: left() }).toEqual({ most: clients.length, left: 0 });
+    for (const { told, answer } of clients.filter(({ told }) => told !== null)) {
+      expect(answer().slice(0, 12)).toBe(told);
+    }
+    for (const { socket } of clients) socket.destroy();
+    expect(busy.statuses).toEqual(new Set([404]));
+    if (size(0, 1)) {
+      console.info(
+        `rid of them after ${took} ms; p99 of others: ${idle.p99} ms idle, ${busy.p99} ms meanwhile`,
+      );
+    }
+  }, 60_000);
+});
+
+function open(port: number, { first, told }: SlowClient) {
+  const socket = connect(port, '127.0.0.1').on('error', () => {});
+  let answer = '';
+  if (told !== null) {
+    socket.setEncoding('latin1').on('data', (text) => {
+      answer += text;
+    });
+  }
+  socket.write(first);
+  return { socket, answer: () => answer };
+}
+
+/** Asks one request after another until the work is done. */
+async function latencies(url: string, cookie: string, work: () => Promise<unknown>) {
+  let done = false;
+  const working = work().finally(() => {
+    done = true;
+  });
+  const statuses = new Set<number>();
+  const times: number[] = [];
+  while (!done) {
+    const start = performance.now();
+    const response = await fetch(`${url}/api/users/nobody/installations`, {
+      headers: { cookie },
+    });
+    await response.text();
+    times.push(performance.now() - start);
+    statuses.add(response.status);
+    await sleep(5);
+  }
+  await working;
+  times.sort((a, b) => a - b);
+  return { statuses, p99: Number(times[Math.floor(times.length * 0.99)]?.toFixed(1)) };
+}
+
+/** By the kernel's own account (proc(5), net/tcp): what a client does not read, it does not see end. */
+function establishedConnections(port: number): number {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const lines = readFileSync('/proc/net/tcp', 'utf8').split('\n');
+  return lines.filter((line) => {
+    const [, address, , state] = line.trim().split(/\s+/);
+    return address?.endsWith(local) && state === '01';
+  }).length;
+}
