@@ -11,6 +11,7 @@ import { openApiRoutes } from './installations/installation.openapi.js';
 import { InstallationReader } from './installations/installation.reader.js';
 import { installationRoutes } from './installations/installation.routes.js';
 import { clientErrorHandler, handleErrors, handleFrameworkError } from './operations/errors.js';
+import { healthRoutes } from './operations/health.js';
 import { limitRates } from './operations/rate-limit.js';
 import { RequestLog, requestId } from './operations/request-log.js';
 import { SESSION_HEADER } from './session/session-cookie.js';
@@ -36,7 +37,7 @@ const MAX_PARAM_LENGTH = 16 * 1024;
 export interface AppDependencies {
   config: Config;
   log: FastifyBaseLogger;
-  database: Pick<Database, 'query'>;
+  database: Pick<Database, 'query' | 'reachable' | 'migrated'>;
   sessions: SessionReader;
   /** Makes a sealed session of the demo user; `null`: no link signs a browser in. */
   demoSession: (() => Promise<string>) | null;
@@ -53,7 +54,11 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     bodyLimit: BODY_LIMIT,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     requestTimeout: REQUEST_TIMEOUT,
+    // It would count for the end as well, which has bounds of its own: server.ts.
+    pluginTimeout: 0,
     forceCloseConnections: 'idle',
+    // Until the last connection is closed, whoever asks is answered.
+    return503OnClosing: false,
     frameworkErrors: handleFrameworkError,
     clientErrorHandler,
   });
@@ -108,6 +113,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     await api.register(async (scope) => graphqlRoutes(scope, apollo, compiled));
   });
   openApiRoutes(app);
+  healthRoutes(app, { config, database });
   if (config.graphqlIde) await exploreRoutes(app, demoSession);
   return app;
 }

@@ -54,6 +54,7 @@ const Environment = z
       'must be addresses or networks such as 10.0.0.1 or 10.0.0.0/8, comma separated',
     ),
     GRAPHQL_IDE: flag.optional(),
+    SHUTDOWN_DELAY: wholeNumber(0, 15).default(0),
     NODE_ENV: z
       .enum(['development', 'production', 'test'], 'must be development, production or test')
       .default('development'),
@@ -118,6 +119,8 @@ function toConfig(env: z.output<typeof Environment>) {
     trustProxy: env.TRUST_PROXY,
     /** Sandbox, the offline IDE and introspection. */
     graphqlIde: env.GRAPHQL_IDE ?? !production,
+    /** Seconds between the signal to end and the last request that is accepted. */
+    shutdownDelay: env.SHUTDOWN_DELAY,
     logLevel: env.LOG_LEVEL,
   };
 }
