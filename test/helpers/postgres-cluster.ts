@@ -102,7 +102,8 @@ function unprivilegedOwner(): { uid: number; gid: number } | null {
   return null;
 }
 
-function freePort(): Promise<number> {
+/** A port of the loopback address that nobody has now. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
     server.listen(0, '127.0.0.1', () => {
