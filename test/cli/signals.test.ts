@@ -108,7 +108,7 @@ test('one Ctrl-C under npm, which comes twice, is one signal', async () => {
 
 test('a client that keeps half a request back does not keep the server', async () => {
   const { env } = await createDatabase('PGlite');
-  const server = await serve(env);
+  const server = await serve({ ...env, SHUTDOWN_DELAY: '1' });
   const client = connect(Number(new URL(server.url).port), '127.0.0.1').on('error', () => {});
   client.write('POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{');
   await sleep(100);

@@ -1,7 +1,8 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Started } from '../cli/process.js';
 import { createDatabase, type TestDatabase } from '../helpers/databases.js';
-import { freePort } from '../helpers/postgres-cluster.js';
 import { cookieOf, startTestServer, type TestServer } from '../helpers/server.js';
 import { startNginx } from './nginx-example.js';
 
@@ -10,6 +11,8 @@ const GRAPHQL = { method: 'POST', headers: { 'content-type': 'application/json' 
 let database: TestDatabase;
 let server: TestServer;
 let nginx: Started & { url: string };
+/** An instance that is killed by each request it gets. */
+let dying: Server;
 let userId: string;
 beforeAll(async () => {
   database = await createDatabase('PGlite');
@@ -17,17 +20,21 @@ beforeAll(async () => {
   server = await startTestServer(database, limits);
   await server.ready;
   userId = await server.addUser(['1']);
-  // The first two are never there: what meets them has to be sent on.
+  dying = createServer((socket) => {
+    socket.once('data', () => socket.destroy());
+  }).listen(0, '127.0.0.1');
+  await once(dying, 'listening');
   const port = Number(new URL(server.url).port);
-  nginx = await startNginx([await freePort(), port, port]);
+  nginx = await startNginx([(dying.address() as AddressInfo).port, port, port]);
 });
 afterAll(async () => {
   await nginx?.stop('SIGTERM');
+  dying?.close();
   await server?.close();
   await database?.remove();
 });
 
-test('a POST that meets an instance that is away is answered by the next one', async () => {
+test('a POST that meets an instance that is killed is answered by the next one', async () => {
   const headers = { ...GRAPHQL.headers, cookie: await cookieOf(userId) };
   for (let n = 0; n < 10; n++) {
     const body = JSON.stringify({ query: '{ viewer { id } }' });
