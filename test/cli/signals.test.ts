@@ -52,7 +52,8 @@ describeOnPostgres('SIGTERM', () => {
   }
 
   test('turns /ready to 503 at once, and sends clients away with their answers', async () => {
-    const { server, ask } = await start({ SHUTDOWN_DELAY: '3' });
+    // Longer than Fastify's own patience with a hook.
+    const { server, ask } = await start({ SHUTDOWN_DELAY: '11' });
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const askOnKept = () => askOn(agent, `${server.url}/live`);
     expect(await askOnKept()).toEqual({ status: 200, connection: 'keep-alive' });
@@ -108,7 +109,7 @@ test('one Ctrl-C under npm, which comes twice, is one signal', async () => {
 
 test('a client that keeps half a request back does not keep the server', async () => {
   const { env } = await createDatabase('PGlite');
-  const server = await serve({ ...env, SHUTDOWN_DELAY: '1' });
+  const server = await serve(env);
   const client = connect(Number(new URL(server.url).port), '127.0.0.1').on('error', () => {});
   client.write('POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{');
   await sleep(100);
