@@ -11,6 +11,7 @@ import { InstallationReader } from './installations/installation.reader.js';
 import { installationRoutes } from './installations/installation.routes.js';
 import { DATA_POLICY } from './operations/browser-policy.js';
 import { clientErrorHandler, handleErrors, handleFrameworkError } from './operations/errors.js';
+import { healthRoutes } from './operations/health.js';
 import { refuseBrokenHosts } from './operations/host.js';
 import { OperationsManifest } from './operations/operations-manifest.js';
 import { limitRates, RATE_LIMIT_HEADERS } from './operations/rate-limit.js';
@@ -45,7 +46,7 @@ const MAX_PARAM_LENGTH = 16 * 1024;
 export interface AppDependencies {
   config: Config;
   log: FastifyBaseLogger;
-  database: Pick<Database, 'query'>;
+  database: Pick<Database, 'query' | 'reachable' | 'migrated'>;
   sessions: SessionReader;
   /** Makes a sealed session of the demo user; `null`: no link signs a browser in. */
   demoSession: (() => Promise<string>) | null;
@@ -69,7 +70,11 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     },
     requestTimeout: REQUEST_TIMEOUT,
     connectionTimeout: SILENCE_TIMEOUT,
+    // It would count for the end as well, which has bounds of its own: server.ts.
+    pluginTimeout: 0,
     forceCloseConnections: 'idle',
+    // Until the last connection is closed, whoever asks is answered.
+    return503OnClosing: false,
     frameworkErrors: handleFrameworkError,
     clientErrorHandler,
   });
@@ -126,6 +131,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     await api.register(async (scope) => graphqlRoutes(scope, apollo, compiled, manifest));
   });
   openApiRoutes(app);
+  healthRoutes(app, { config, database });
   if (config.graphqlIde) {
     // Not loaded where it is off, as in production: it holds some 10 MB.
     const { exploreRoutes } = await import('./explore/explore.routes.js');

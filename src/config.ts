@@ -56,6 +56,7 @@ const Environment = z
     ),
     GRAPHQL_IDE: flag.optional(),
     OPERATIONS_MANIFEST: z.string().transform(readOperations).optional(),
+    SHUTDOWN_DELAY: wholeNumber(0, 15).default(0),
     NODE_ENV: z
       .enum(['development', 'production', 'test'], 'must be development, production or test')
       .default('development'),
@@ -122,6 +123,8 @@ function toConfig(env: z.output<typeof Environment>) {
     graphqlIde: env.GRAPHQL_IDE ?? !production,
     /** The only GraphQL operations that run; `null`: any. */
     operations: env.OPERATIONS_MANIFEST ?? null,
+    /** Seconds between the signal to end and the last request that is accepted. */
+    shutdownDelay: env.SHUTDOWN_DELAY,
     logLevel: env.LOG_LEVEL,
   };
 }

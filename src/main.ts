@@ -8,12 +8,15 @@ import { createPool } from './database/pool.js';
 import { DEMO_USER, seed } from './database/seed.js';
 import { createSchema } from './graphql.js';
 import { InstallationReader } from './installations/installation.reader.js';
-import { type RunningServer, startServer } from './server.js';
+import { createLog, type RunningServer, startServer } from './server.js';
 import { sealSession } from './session/seal-session.js';
 import { SESSION_COOKIE } from './session/session-cookie.js';
 import { sessionPassword } from './session/session-password.js';
 import { User } from './users/user.entity.js';
 import { UserService } from './users/user.service.js';
+
+/** Milliseconds. At a terminal, npm passes on the Ctrl-C that its child has got already. */
+const ECHO = 500;
 
 const program = new Command('installations')
   .description('Which GitHub App installations does the signed-in user have?')
@@ -65,13 +68,25 @@ await program.parseAsync().catch(exitWith);
 
 async function serve(): Promise<void> {
   const config = loadConfig();
-  const starting = startServer(config);
+  const log = createLog(config);
+  // Rejections that nobody handles come here as well. What is left of the process cannot be trusted.
+  process.on('uncaughtException', (error, origin) => {
+    log.fatal({ err: error, origin }, 'ended by an error that nobody handled');
+    process.exit(1);
+  });
+  const starting = startServer(config, log);
   let stopping = false;
   // From the start on: whoever starts a server may change their mind before it is ready.
-  const stop = once(() => {
+  const stop = (signal: NodeJS.Signals) => {
+    if (stopping) return;
     stopping = true;
+    log.info({ signal }, 'ending');
     starting.then((server) => server.close()).then(() => process.exit(0), exitWith);
-  });
+    setTimeout(() => {
+      process.on('SIGTERM', () => process.exit(1));
+      process.on('SIGINT', () => process.exit(1));
+    }, ECHO).unref();
+  };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   try {
@@ -116,14 +131,6 @@ function nonEmpty(text: string): string {
 function wholeNumber(text: string): number {
   if (!/^\d{1,10}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
   return Number(text);
-}
-
-function once(work: () => unknown): () => void {
-  let done = false;
-  return () => {
-    if (!done) work();
-    done = true;
-  };
 }
 
 /** One clear line, without a stack trace: what a person at a terminal can act on. */

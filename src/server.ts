@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
-import type { FastifyInstance } from 'fastify';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { buildApp } from './app.js';
 import type { Config } from './config.js';
@@ -19,16 +20,26 @@ export interface RunningServer {
   /** A sealed session of the demo user; `null`: nobody may have one. */
   demoSession: (() => Promise<string>) | null;
   database: Database;
-  /** Ends the requests under way, then the database. */
+  /** Takes requests for `config.shutdownDelay` more, ends those under way, then the database. */
   close(): Promise<void>;
 }
 
+/** Milliseconds after which a start listens without its database. */
+const HEAD_START = 2_000;
 /** Milliseconds that requests under way have to end. */
 const DRAIN_TIMEOUT = 10_000;
+/** Milliseconds that statements under way have to end: those of requests do, a migration is rolled back. */
+const DATABASE_DRAIN_TIMEOUT = 3_000;
+
+export function createLog(config: Pick<Config, 'logLevel'>): FastifyBaseLogger {
+  return pino({ level: config.logLevel, serializers: { err: describeError } });
+}
 
 /** Puts the application on its database and listens. The process itself belongs to `main.ts`. */
-export async function startServer(config: Config): Promise<RunningServer> {
-  const log = pino({ level: config.logLevel, serializers: { err: describeError } });
+export async function startServer(
+  config: Config,
+  log: FastifyBaseLogger = createLog(config),
+): Promise<RunningServer> {
   const password = await sessionPassword(config);
   const passwords = [password, config.sessionPasswordPrevious].filter((text) => text !== null);
   const sessions = new SessionReader({ passwords, maxAge: config.sessionMaxAge });
@@ -39,20 +50,30 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const pool = createPool(config, (error) => log.warn({ err: error }, 'idle connection lost'));
   const database = new Database(pool, log);
   const app = await buildApp({ config, log, database, sessions, demoSession: demo });
-  await listen(app, config);
   // Only a database of our own is filled without being asked: another may hold real users.
   const ownDatabase = config.databaseUrl === null && config.environment !== 'production';
+  const ready = database.open({ wait: true, prepare: ownDatabase ? seedOnce : undefined });
+  // GraphQL says SERVICE_UNAVAILABLE with HTTP 200, which a balancer takes for an answer: where the database
+  // is there, nobody shall meet an instance that has not reached it yet.
+  await Promise.race([ready, sleep(HEAD_START, undefined, { ref: false })]);
+  await listen(app, config);
   return {
     url: baseUrl(app.server.address() as AddressInfo),
-    ready: database.open({ wait: true, prepare: ownDatabase ? seedOnce : undefined }),
+    ready,
     demoSession: demo,
     database,
     async close() {
       // A client that keeps half a request back may not keep the process.
-      const patience = setTimeout(() => app.server.closeAllConnections(), DRAIN_TIMEOUT);
+      const patience = setTimeout(
+        () => app.server.closeAllConnections(),
+        config.shutdownDelay * 1000 + DRAIN_TIMEOUT,
+      );
       await app.close();
       clearTimeout(patience);
-      await database.close();
+      await Promise.race([
+        database.close(),
+        sleep(DATABASE_DRAIN_TIMEOUT, undefined, { ref: false }),
+      ]);
     },
   };
 }
@@ -70,8 +91,12 @@ async function listen(app: FastifyInstance, { host, port }: Config): Promise<voi
   try {
     await app.listen({ host, port });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new Error(`${host}:${port} is taken: stop what listens there, or set PORT to another`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Error(
+      code === 'EADDRINUSE'
+        ? `${host}:${port} is taken: stop what listens there, or set PORT to another`
+        : `cannot listen on HOST ${host}, PORT ${port}: ${message}`,
+    );
   }
 }
 

@@ -31,6 +31,7 @@ export class Database {
   #ready = false;
   #prepares = true;
   #closed = false;
+  #probe: Promise<boolean> | undefined;
 
   constructor(pool: Pool, log: Pick<FastifyBaseLogger, 'warn' | 'info'>) {
     this.#pool = pool;
@@ -79,6 +80,25 @@ export class Database {
         await sleep(RETRY_INTERVAL);
       }
     }
+  }
+
+  /** Whether the migrations are applied, so that queries are taken. */
+  get migrated(): boolean {
+    return this.#ready;
+  }
+
+  /** Whether it answers now. All who ask meanwhile share one statement: probes cannot take up the pool. */
+  reachable(): Promise<boolean> {
+    this.#probe ??= this.#pool
+      .query({ text: 'SELECT 1', query_timeout: QUERY_TIMEOUT })
+      .then(
+        () => true,
+        () => false,
+      )
+      .finally(() => {
+        this.#probe = undefined;
+      });
+    return this.#probe;
   }
 
   async close(): Promise<void> {

@@ -39,7 +39,7 @@ afterAll(() => {
 });
 
 /** Starts a program with nothing in its environment but what a test gives, where no `.env` lies. */
-function start(program: string, args: string[], env: Record<string, string> = {}): Started {
+export function start(program: string, args: string[], env: Record<string, string> = {}): Started {
   const folder = mkdtempSync(join(process.env.TEST_TEMP ?? '', 'cwd-'));
   const child = spawn(program, args, {
     cwd: folder,

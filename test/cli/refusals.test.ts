@@ -21,6 +21,15 @@ test('a port that is taken ends the start with 1 and one clear line', async () =
   );
 });
 
+test.each(['no-such-host.invalid', '203.0.113.1'])(
+  'HOST=%s, which is not here, ends the start with 1 and one line that names it',
+  async (HOST) => {
+    const { code, stderr } = await cli(['serve'], { HOST, PORT: '0', DATA_DIR: nowhere() });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(new RegExp(`^cannot listen on HOST ${HOST}, PORT 0: .+\\n$`));
+  },
+);
+
 test.each(['serve', 'session --user x'])(
   '%s names every variable at fault at once, and shows no value',
   async (command) => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { createDatabase } from '../helpers/databases.js';
@@ -54,7 +54,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   async (signal) => {
     const { env } = await createDatabase('PGlite');
     const starting = startServing(env);
-    await starting.printed(/listening/);
+    await until(() => readdirSync(env.DATA_DIR).some((name) => name.startsWith('owner.')));
     expect(await starting.stop(signal)).toBe(0);
     expect(starting.stdout()).not.toContain('ready at');
     expect(starting.stderr()).toBe('');

@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
+import type { Config } from '../config.js';
+import type { Database } from '../database/database.js';
+import { RETRY_AFTER } from '../errors.js';
+
+/** Milliseconds that a probe waits for the database. */
+const PATIENCE = 1_000;
+/** Milliseconds that a connection may be idle once the end has begun. */
+const IDLE_AT_THE_END = 1_000;
+
+export interface HealthOptions {
+  config: Pick<Config, 'shutdownDelay'>;
+  database: Pick<Database, 'reachable' | 'migrated'>;
+}
+
+/**
+ * For whoever starts processes and shares requests out among them. `/live`: the process runs. `/ready`:
+ * send it requests; a 503 says what is missing. The first may not depend on the database, as a new
+ * process would not have a better one.
+ */
+export function healthRoutes(app: FastifyInstance, { config, database }: HealthOptions): void {
+  let serving = true;
+  // Probes come every few seconds for ever: no line of the log is for them.
+  const quiet = { logLevel: 'warn' as const };
+
+  app.get('/live', quiet, (_request, reply) =>
+    reply.header('cache-control', 'no-store').send({ live: true }),
+  );
+
+  app.get('/ready', quiet, async (_request, reply) => {
+    const reachable = await Promise.race([
+      database.reachable(),
+      sleep(PATIENCE, false, { ref: false }),
+    ]);
+    const needed = { database: reachable, migrations: database.migrated, serving };
+    const ready = Object.values(needed).every(Boolean);
+    if (!ready) reply.code(503).header('retry-after', RETRY_AFTER);
+    return reply.header('cache-control', 'no-store').send({ ready, ...needed });
+  });
+
+  // From here on Fastify answers with `Connection: close`, so that no client is cut off between two requests.
+  app.addHook('preClose', async () => {
+    serving = false;
+    app.server.keepAliveTimeout = IDLE_AT_THE_END;
+    await sleep(config.shutdownDelay * 1000);
+  });
+}

@@ -1,0 +1,16 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from '@jest/globals';
+import { run, serve } from '../cli/process.js';
+import { createDatabase } from '../helpers/databases.js';
+
+test('the container’s health check tells a server that runs from one that does not', async () => {
+  const dockerfile = readFileSync('deploy/Dockerfile', 'utf8');
+  const [, command = ''] = /^HEALTHCHECK .*CMD (\[.*\])$/m.exec(dockerfile) ?? [];
+  const [program, ...args] = JSON.parse(command);
+  const { env } = await createDatabase('PGlite');
+  const server = await serve(env);
+  const PORT = new URL(server.url).port;
+  expect(await run(program, args, { PORT })).toEqual({ code: 0, stdout: '', stderr: '' });
+  await server.stop('SIGTERM');
+  expect((await run(program, args, { PORT })).code).toBe(1);
+});
