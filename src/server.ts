@@ -1,11 +1,14 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { buildApp } from './app.js';
 import type { Config } from './config.js';
 import { Database } from './database/database.js';
-import { createPool } from './database/pool.js';
+import { createPool, type Pool } from './database/pool.js';
 import { DEMO_USER, seedOnce } from './database/seed.js';
+import { createMetricsServer } from './operations/metrics.js';
 import { demoSession } from './session/demo-session.js';
 import { sessionPassword } from './session/session-password.js';
 import { SessionReader } from './session/session-reader.js';
@@ -13,6 +16,8 @@ import { SessionReader } from './session/session-reader.js';
 export interface RunningServer {
   /** Where it listens, without a trailing slash. */
   url: string;
+  /** The same of the metrics; `null`: they are off. */
+  metricsUrl: string | null;
   /** Settles when the database is there and migrated; until then the API answers 503. */
   ready: Promise<void>;
   /** A sealed session of the demo user; `null`: nobody may have one. */
@@ -38,11 +43,13 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const pool = createPool(config, (error) => log.warn({ err: error }, 'idle connection lost'));
   const database = new Database(pool, log);
   const app = await buildApp({ config, log, database, sessions, demoSession: demo });
+  const metrics = await listenForMetrics(pool, config);
   await listen(app, config);
   // Only a database of our own is filled without being asked: another may hold real users.
   const ownDatabase = config.databaseUrl === null && config.environment !== 'production';
   return {
-    url: baseUrl(app.server.address() as AddressInfo),
+    url: baseUrl(app.server),
+    metricsUrl: metrics && baseUrl(metrics),
     ready: database.open({ wait: true, prepare: ownDatabase ? seedOnce : undefined }),
     demoSession: demo,
     database,
@@ -51,6 +58,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
       const patience = setTimeout(() => app.server.closeAllConnections(), DRAIN_TIMEOUT);
       await app.close();
       clearTimeout(patience);
+      metrics?.close().closeAllConnections();
       await database.close();
     },
   };
@@ -66,16 +74,26 @@ function allowsDemo({ environment, databaseUrl, host }: Config): boolean {
 }
 
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<void> {
-  try {
-    await app.listen({ host, port });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new Error(`${host}:${port} is taken: stop what listens there, or set PORT to another`);
-  }
+  await app.listen({ host, port }).catch((error) => explain(error, `${host}:${port}`, 'PORT'));
+}
+
+async function listenForMetrics(pool: Pool, { host, metricsPort }: Config): Promise<Server | null> {
+  if (metricsPort === null) return null;
+  const server = createMetricsServer(pool).listen(metricsPort, host);
+  await once(server, 'listening').catch((error) =>
+    explain(error, `${host}:${metricsPort}`, 'METRICS_PORT'),
+  );
+  return server;
+}
+
+function explain(error: NodeJS.ErrnoException, address: string, variable: string): never {
+  if (error.code !== 'EADDRINUSE') throw error;
+  throw new Error(`${address} is taken: stop what listens there, or set ${variable} to another`);
 }
 
 /** An address that can be pasted: `0.0.0.0` listens everywhere, but is nowhere to call. */
-function baseUrl({ address, family, port }: AddressInfo): string {
+function baseUrl(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
   const anywhere = address === '0.0.0.0' || address === '::';
   const host = anywhere ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
   return `http://${host}:${port}`;

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { isDatabaseUnavailable } from '../database/availability.js';
 import type { Database } from '../database/database.js';
 import { CodedError } from '../errors.js';
+import { statements } from '../operations/events.js';
 
 /** One installation, in the documented shape: these five keys, in this order. */
 interface InstallationItem {
@@ -134,6 +135,7 @@ export class InstallationReader {
     const reads = this.#waiting;
     this.#waiting = new Map();
     this.#statements++;
+    const started = performance.now();
     let rows: UserRow[];
     try {
       const ids = [...reads.keys()];
@@ -145,6 +147,8 @@ export class InstallationReader {
       return;
     } finally {
       this.#next();
+      if (statements.hasSubscribers)
+        statements.publish({ users: reads.size, milliseconds: performance.now() - started });
     }
     for (const row of rows) reads.get(row.id)?.resolve(new UserWithInstallations(row));
     // Those that are answered already stay so: the rest do not exist.
