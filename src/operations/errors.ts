@@ -2,6 +2,7 @@ import { METHODS, maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CodedError, errorBody, logFailure, RETRY_AFTER } from '../errors.js';
+import { RequestLog } from './request-log.js';
 
 type Failure = FastifyError | CodedError;
 type ClientError = Error & { code?: string; rawPacket?: unknown };
@@ -40,6 +41,8 @@ export function handleFrameworkError(
   reply: FastifyReply,
 ): void {
   const { status, message } = new CodedError('NOT_FOUND');
+  // Fastify itself logs only what has come as far as a route.
+  reply.raw.once('finish', () => new RequestLog().requestCompleted(null, request, reply));
   reply.header('x-request-id', request.id).header('cache-control', 'private, no-store');
   reply.code(status).send(errorBody(status, message));
 }
