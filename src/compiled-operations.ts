@@ -10,6 +10,7 @@ import {
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit';
 import { LRUCache } from 'lru-cache';
 import type { Context } from './context.js';
+import { operations } from './operations/events.js';
 
 /** A query that came once may be an attacker's; one that comes again is worth its compilation. */
 const WORTH_COMPILING = 2;
@@ -64,7 +65,12 @@ export class CompiledOperations {
     if (Date.now() < this.#pausedUntil) return null;
     const { data, errors } = await operation.execute(undefined, caller.context, variables ?? {});
     if (errors?.some(isUnavailable)) this.#pausedUntil = Date.now() + PAUSE;
-    return errors ? null : `${JSON.stringify({ data })}\n`;
+    if (errors) return null;
+    if (operations.hasSubscribers) {
+      const signedIn = caller.context.viewer !== null;
+      operations.publish({ name: operation.name, signedIn, errorCode: null });
+    }
+    return `${JSON.stringify({ data })}\n`;
   }
 
   #learn(source: string, document: DocumentNode): void {

@@ -44,6 +44,7 @@ const Environment = z
     SESSION_MAX_AGE: wholeNumber(1, 10 ** 10).optional(),
     HOST: z.string().optional(),
     PORT: wholeNumber(0, 65_535).default(4000),
+    METRICS_PORT: wholeNumber(0, 65_535).optional(),
     CORS_ORIGINS: commaSeparated.refine(
       (origins) => origins.every(isOrigin),
       'must be exact origins such as https://app.example.com, without a path, comma separated',
@@ -114,6 +115,8 @@ function toConfig(env: z.output<typeof Environment>) {
     sessionMaxAge: env.SESSION_MAX_AGE ?? null,
     host: env.HOST ?? (production ? '0.0.0.0' : '127.0.0.1'),
     port: env.PORT,
+    /** Where Prometheus finds `/metrics`, on the same host; `null`: nothing is counted. */
+    metricsPort: env.METRICS_PORT ?? null,
     corsOrigins: env.CORS_ORIGINS,
     /** Requests a minute; `null`: no limit. */
     rateLimit: env.RATE_LIMIT || null,

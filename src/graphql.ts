@@ -19,6 +19,7 @@ import type { CompiledOperations } from './compiled-operations.js';
 import type { Context } from './context.js';
 import { CodedError, ERROR_CODES_DESCRIPTION, logFailure } from './errors.js';
 import { EXAMPLE_QUERY } from './explore/example-query.js';
+import { operations } from './operations/events.js';
 import { PARSE_LIMITS, queryLimits } from './operations/query-limits.js';
 import { UserResolver } from './users/user.resolver.js';
 import type { UserService } from './users/user.service.js';
@@ -72,6 +73,7 @@ export function createApolloServer(options: ApolloOptions): ApolloServer<Context
       // It wraps every field for a hint that nobody gives: answers are private, always.
       ApolloServerPluginCacheControlDisabled(),
       logFailures,
+      tellOperations,
       compiled.plugin,
       ide
         ? ApolloServerPluginLandingPageLocalDefault({
@@ -115,6 +117,24 @@ const logFailures: ApolloServerPlugin<Context> = {
     return {
       async didEncounterErrors({ errors, contextValue }) {
         for (const error of errors) logFailure(contextValue.log, unwrapResolverError(error));
+      },
+    };
+  },
+};
+
+/** The fast path tells of its operations by itself. */
+const tellOperations: ApolloServerPlugin<Context> = {
+  async requestDidStart() {
+    if (!operations.hasSubscribers) return;
+    return {
+      async willSendResponse({ operation, response, contextValue }) {
+        const [error] =
+          (response.body.kind === 'single' && response.body.singleResult.errors) || [];
+        operations.publish({
+          name: operation && (operation.name?.value ?? null),
+          signedIn: contextValue.viewer !== null,
+          errorCode: error ? String(error.extensions?.code) : null,
+        });
       },
     };
   },

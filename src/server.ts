@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
@@ -5,9 +7,10 @@ import { pino } from 'pino';
 import { buildApp } from './app.js';
 import type { Config } from './config.js';
 import { Database } from './database/database.js';
-import { createPool } from './database/pool.js';
+import { createPool, type Pool } from './database/pool.js';
 import { DEMO_USER, seedOnce } from './database/seed.js';
 import { describeError } from './operations/error-log.js';
+import { createMetricsServer } from './operations/metrics.js';
 import { demoSession } from './session/demo-session.js';
 import { sessionPassword } from './session/session-password.js';
 import { SessionReader } from './session/session-reader.js';
@@ -15,6 +18,8 @@ import { SessionReader } from './session/session-reader.js';
 export interface RunningServer {
   /** Where it listens, without a trailing slash. */
   url: string;
+  /** The same of the metrics; `null`: they are off. */
+  metricsUrl: string | null;
   /** Settles when the database is there and migrated; until then the API answers 503. */
   ready: Promise<void>;
   /** A sealed session of the demo user; `null`: nobody may have one. */
@@ -53,12 +58,14 @@ export async function startServer(
   // Only a database of our own is filled without being asked: another may hold real users.
   const ownDatabase = config.databaseUrl === null && config.environment !== 'production';
   const ready = database.open({ wait: true, prepare: ownDatabase ? seedOnce : undefined });
+  const metrics = await listenForMetrics(pool, config);
   // GraphQL says SERVICE_UNAVAILABLE with HTTP 200, which a balancer takes for an answer: where the database
   // is there, nobody shall meet an instance that has not reached it yet.
   await Promise.race([ready, sleep(HEAD_START, undefined, { ref: false })]);
   await listen(app, config);
   return {
-    url: baseUrl(app.server.address() as AddressInfo),
+    url: baseUrl(app.server),
+    metricsUrl: metrics && baseUrl(metrics),
     ready,
     demoSession: demo,
     database,
@@ -70,6 +77,7 @@ export async function startServer(
       );
       await app.close();
       clearTimeout(patience);
+      metrics?.close().closeAllConnections();
       await Promise.race([
         database.close(),
         sleep(DATABASE_DRAIN_TIMEOUT, undefined, { ref: false }),
@@ -88,20 +96,34 @@ function allowsDemo({ environment, databaseUrl, host }: Config): boolean {
 }
 
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<void> {
-  try {
-    await app.listen({ host, port });
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new Error(
-      code === 'EADDRINUSE'
-        ? `${host}:${port} is taken: stop what listens there, or set PORT to another`
-        : `cannot listen on HOST ${host}, PORT ${port}: ${message}`,
-    );
-  }
+  await app.listen({ host, port }).catch((error) => explain(error, host, 'PORT', port));
+}
+
+async function listenForMetrics(pool: Pool, { host, metricsPort }: Config): Promise<Server | null> {
+  if (metricsPort === null) return null;
+  const server = createMetricsServer(pool).listen(metricsPort, host);
+  await once(server, 'listening').catch((error) =>
+    explain(error, host, 'METRICS_PORT', metricsPort),
+  );
+  return server;
+}
+
+function explain(
+  error: NodeJS.ErrnoException,
+  host: string,
+  variable: string,
+  port: number,
+): never {
+  throw new Error(
+    error.code === 'EADDRINUSE'
+      ? `${host}:${port} is taken: stop what listens there, or set ${variable} to another`
+      : `cannot listen on HOST ${host}, ${variable} ${port}: ${error.message}`,
+  );
 }
 
 /** An address that can be pasted: `0.0.0.0` listens everywhere, but is nowhere to call. */
-function baseUrl({ address, family, port }: AddressInfo): string {
+function baseUrl(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
   const anywhere = address === '0.0.0.0' || address === '::';
   const host = anywhere ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
   return `http://${host}:${port}`;

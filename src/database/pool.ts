@@ -16,6 +16,11 @@ export interface Pool {
   query<Row>(query: Query): Promise<{ rows: Row[] }>;
   connect(callback: ConnectCallback): void;
   end(): Promise<void>;
+  /** Connections there are, and those that nobody uses. The embedded database does not tell. */
+  readonly totalCount?: number;
+  readonly idleCount?: number;
+  /** Borrowers that wait for a connection. */
+  readonly waitingCount?: number;
 }
 
 export type ConnectCallback = (

@@ -1,7 +1,9 @@
+import { AsyncResource } from 'node:async_hooks';
 import { hash } from 'node:crypto';
 import { isDatabaseUnavailable } from '../database/availability.js';
 import type { Database } from '../database/database.js';
 import { CodedError } from '../errors.js';
+import { statements } from '../operations/events.js';
 
 /** One installation, in the documented shape: these five keys, in this order. */
 interface InstallationItem {
@@ -95,6 +97,8 @@ interface Read {
 export class InstallationReader {
   readonly #database: Pick<Database, 'query'>;
   #waiting = new Map<string, Read>();
+  /** The first who waits: traces show the statement under that request, not under the one before. */
+  #first = new AsyncResource('InstallationReader');
   #statements = 0;
   #turnEnd: NodeJS.Immediate | undefined;
   #patienceEnd: NodeJS.Timeout | undefined;
@@ -111,6 +115,7 @@ export class InstallationReader {
   read(userId: string): Promise<UserWithInstallations | null> {
     const asked = this.#waiting.get(userId);
     if (asked) return asked.promise;
+    if (this.#waiting.size === 0) this.#first = new AsyncResource('InstallationReader');
     const read = newRead();
     this.#waiting.set(userId, read);
     this.#schedule();
@@ -134,10 +139,13 @@ export class InstallationReader {
     const reads = this.#waiting;
     this.#waiting = new Map();
     this.#statements++;
+    const started = performance.now();
     let rows: UserRow[];
     try {
       const ids = [...reads.keys()];
-      ({ rows } = await this.#database.query<UserRow>(SELECT_USERS, [ids], NAME));
+      ({ rows } = await this.#first.runInAsyncScope(() =>
+        this.#database.query<UserRow>(SELECT_USERS, [ids], NAME),
+      ));
     } catch (cause) {
       const unavailable = isDatabaseUnavailable(cause);
       const error = unavailable ? new CodedError('SERVICE_UNAVAILABLE', { cause }) : cause;
@@ -145,6 +153,8 @@ export class InstallationReader {
       return;
     } finally {
       this.#next();
+      if (statements.hasSubscribers)
+        statements.publish({ users: reads.size, milliseconds: performance.now() - started });
     }
     for (const row of rows) reads.get(row.id)?.resolve(new UserWithInstallations(row));
     // Those that are answered already stay so: the rest do not exist.

@@ -4,6 +4,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { CodedError, errorBody, logFailure, RETRY_AFTER } from '../errors.js';
 import { SESSION_HEADERS } from '../session/session-cookie.js';
 import { DATA_POLICY } from './browser-policy.js';
+import { RequestLog } from './request-log.js';
 
 /** Of refusals that come before any hook, which would set the same. */
 const REFUSAL_HEADERS = {
@@ -59,6 +60,8 @@ export function handleFrameworkError(
   reply: FastifyReply,
 ): void {
   const { status, message } = new CodedError('NOT_FOUND');
+  // Fastify itself logs only what has come as far as a route.
+  reply.raw.once('finish', () => new RequestLog().requestCompleted(null, request, reply));
   reply.header('x-request-id', request.id).headers(REFUSAL_HEADERS);
   reply.code(status).send(errorBody(status, message));
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
+import { requests } from './events.js';
 
 const ACCEPTABLE = /^[\w.:-]{1,128}$/;
 
@@ -22,15 +23,14 @@ export class RequestLog extends LogController {
     request: FastifyRequest,
     reply: FastifyReply,
   ): void {
+    const { method } = request;
+    const route = request.routeOptions.url ?? null;
+    const status = reply.statusCode;
+    const milliseconds = Math.round(reply.elapsedTime * 1000) / 1000;
     request.log.info(
-      {
-        method: request.method,
-        route: request.routeOptions.url ?? null,
-        status: reply.statusCode,
-        milliseconds: Math.round(reply.elapsedTime * 1000) / 1000,
-        ...(error && { err: error }),
-      },
+      { method, route, status, milliseconds, ...(error && { err: error }) },
       'request answered',
     );
+    if (requests.hasSubscribers) requests.publish({ method, route, status, milliseconds });
   }
 }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { LRUCache } from 'lru-cache';
+import { type SessionOutcome, sessions } from '../operations/events.js';
 import { openSeal, parseSeal } from './seal.js';
 import { sealedSession } from './session-cookie.js';
 import type { Viewer } from './viewer.js';
@@ -54,30 +55,43 @@ export class SessionReader {
   /** The viewer as far as it is known at once; `undefined`: there is a seal that must be opened first. */
   remembered(headers: IncomingHttpHeaders): Viewer | null | undefined {
     const sealed = sealedSession(headers);
-    if (sealed === null) return null;
+    if (sealed === null) return anonymous('none');
     const digest = digestOf(sealed);
     const session = this.#opened.get(digest);
     if (!session) return undefined;
-    if (this.#now() < session.endsAt) return session.viewer;
+    if (this.#now() < session.endsAt) {
+      tell(session.viewer ? 'remembered' : 'nobody');
+      return session.viewer;
+    }
     this.#opened.delete(digest);
-    return null;
+    return anonymous('expired');
   }
 
   async #open(sealed: string): Promise<Viewer | null> {
     const seal = parseSeal(sealed);
-    if (!seal) return null;
+    if (!seal) return anonymous('malformed');
     const sealEndsAt =
       seal.expiresAt === null ? Number.POSITIVE_INFINITY : seal.expiresAt + CLOCK_SKEW_MS;
-    if (this.#now() >= sealEndsAt) return null;
+    if (this.#now() >= sealEndsAt) return anonymous('expired');
     const payload = await openSeal(seal, this.#passwords).catch(() => undefined);
-    if (payload === undefined) return null;
+    if (payload === undefined) return anonymous('forged');
     const endsAt = Math.min(sealEndsAt, ageEndsAt(payload, this.#maxAgeMs));
-    if (this.#now() >= endsAt) return null;
+    if (this.#now() >= endsAt) return anonymous('expired');
     const id = userId(payload);
     const viewer = id === null ? null : { id };
     this.#opened.set(digestOf(sealed), { viewer, endsAt });
+    tell(viewer ? 'opened' : 'nobody');
     return viewer;
   }
+}
+
+function anonymous(outcome: SessionOutcome): null {
+  tell(outcome);
+  return null;
+}
+
+function tell(outcome: SessionOutcome): void {
+  if (sessions.hasSubscribers) sessions.publish(outcome);
 }
 
 function digestOf(sealed: string): string {

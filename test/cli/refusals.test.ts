@@ -9,17 +9,24 @@ import { cli } from './process.js';
 const PRODUCTION = { NODE_ENV: 'production', SESSION_PASSWORD: 'p'.repeat(32) };
 const nowhere = () => join(process.env.TEST_TEMP ?? '', randomUUID());
 
-test('a port that is taken ends the start with 1 and one clear line', async () => {
-  const other = createServer().listen(0, '127.0.0.1');
-  await once(other, 'listening');
-  const { port } = other.address() as AddressInfo;
-  const { code, stderr } = await cli(['serve'], { PORT: String(port), DATA_DIR: nowhere() });
-  other.close();
-  expect(code).toBe(1);
-  expect(stderr).toBe(
-    `127.0.0.1:${port} is taken: stop what listens there, or set PORT to another\n`,
-  );
-});
+test.each(['PORT', 'METRICS_PORT'])(
+  'a %s that is taken ends the start with 1 and one clear line',
+  async (variable) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const { code, stderr } = await cli(['serve'], {
+      PORT: '0',
+      [variable]: String(port),
+      DATA_DIR: nowhere(),
+    });
+    other.close();
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      `127.0.0.1:${port} is taken: stop what listens there, or set ${variable} to another\n`,
+    );
+  },
+);
 
 test.each(['no-such-host.invalid', '203.0.113.1'])(
   'HOST=%s, which is not here, ends the start with 1 and one line that names it',

@@ -1,0 +1,143 @@
+import { createServer, type Server } from 'node:http';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Pool } from '../database/pool.js';
+import {
+  type AnsweredRequest,
+  type EndedStatement,
+  type Events,
+  type ExecutedOperation,
+  operations,
+  requests,
+  type SessionOutcome,
+  sessions,
+  statements,
+} from './events.js';
+
+/** Operations have the names that callers give them, and each one is a time series for Prometheus. */
+const MAX_OPERATION_NAMES = 100;
+/** Seconds: from an answer of the fast path to the timeouts of the database. */
+const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+const USERS = [1, 2, 4, 8, 16, 32, 64, 128];
+
+/**
+ * What Prometheus scrapes at `/metrics`, counted from its making until it is closed. Nothing in it
+ * names a user, and whatever callers send, the number of time series is bounded.
+ */
+export function createMetricsServer(pool: Pool): Server {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  measurePool(registry, pool);
+  const stops = [
+    listen(requests, countRequests(registry)),
+    listen(sessions, countSessions(registry)),
+    listen(operations, countOperations(registry)),
+    listen(statements, measureStatements(registry)),
+  ];
+  const server = createServer((request, response) => {
+    if (request.url !== '/metrics') return response.writeHead(404).end();
+    registry.metrics().then(
+      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
+      (error) => response.destroy(error),
+    );
+  });
+  return server.on('close', () => {
+    for (const stop of stops) stop();
+  });
+}
+
+function listen<Message>(events: Events<Message>, listener: (message: Message) => void) {
+  events.subscribe(listener);
+  return () => events.unsubscribe(listener);
+}
+
+function countRequests(registry: Registry) {
+  const answered = new Counter({
+    name: 'http_requests_total',
+    help: 'Requests that were answered, by method, route and status; "(none)": no such route.',
+    labelNames: ['method', 'route', 'status'],
+    registers: [registry],
+  });
+  const duration = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'From a request’s head to the end of its answer, by route.',
+    labelNames: ['route'],
+    buckets: DURATIONS,
+    registers: [registry],
+  });
+  return ({ method, route, status, milliseconds }: AnsweredRequest) => {
+    answered.inc({ method, route: route ?? '(none)', status });
+    duration.observe({ route: route ?? '(none)' }, milliseconds / 1000);
+  };
+}
+
+function countSessions(registry: Registry) {
+  const counter = new Counter({
+    name: 'sessions_total',
+    help: 'Sessions that requests brought, by what became of them: accepted where remembered or opened.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  });
+  return (outcome: SessionOutcome) => counter.inc({ outcome });
+}
+
+function countOperations(registry: Registry) {
+  const counter = new Counter({
+    name: 'graphql_operations_total',
+    help: 'GraphQL operations, by name and by the code of the first error, "none" without one.',
+    labelNames: ['operation', 'error'],
+    registers: [registry],
+  });
+  const known = new Set<string>();
+  // A GraphQL name has no brackets (GraphQL §2.1.9): nobody can pass for one of ours.
+  function labelOf({ name, signedIn }: ExecutedOperation): string {
+    if (name === undefined) return '(invalid)';
+    if (name === null) return '(anonymous)';
+    // Only who has a session may add one: others could use them all up.
+    if (signedIn && known.size < MAX_OPERATION_NAMES) known.add(name);
+    return known.has(name) ? name : '(other)';
+  }
+  return (executed: ExecutedOperation) =>
+    counter.inc({ operation: labelOf(executed), error: executed.errorCode ?? 'none' });
+}
+
+function measureStatements(registry: Registry) {
+  const duration = new Histogram({
+    name: 'database_statement_duration_seconds',
+    help: 'SQL statements that read users, with the wait for a connection.',
+    buckets: DURATIONS,
+    registers: [registry],
+  });
+  const users = new Histogram({
+    name: 'database_statement_users',
+    help: 'Users that one SQL statement reads, for all the requests that waited for it.',
+    buckets: USERS,
+    registers: [registry],
+  });
+  return (statement: EndedStatement) => {
+    duration.observe(statement.milliseconds / 1000);
+    users.observe(statement.users);
+  };
+}
+
+function measurePool(registry: Registry, pool: Pool): void {
+  if (!('totalCount' in pool)) return;
+  new Gauge({
+    name: 'database_connections',
+    help: 'Connections to PostgreSQL that this process has open, by state: busy or idle.',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      const { totalCount = 0, idleCount = 0 } = pool;
+      this.set({ state: 'busy' }, totalCount - idleCount);
+      this.set({ state: 'idle' }, idleCount);
+    },
+  });
+  new Gauge({
+    name: 'database_connections_awaited',
+    help: 'Statements and transactions that wait for a connection.',
+    registers: [registry],
+    collect() {
+      this.set(pool.waitingCount ?? 0);
+    },
+  });
+}

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { run } from './cli/process.js';
+
+const SCRIPT = join(process.cwd(), 'scripts/check-deps.js');
+const FILES = [
+  'package.json',
+  'package-lock.json',
+  'bench/package.json',
+  'bench/package-lock.json',
+];
+
+type Json = Record<string, any>;
+
+/** Checks a copy of the manifests, one of which was changed. */
+async function check(file = 'package.json', change: (json: Json) => void = () => {}) {
+  const folder = join(process.env.TEST_TEMP ?? '', randomUUID());
+  mkdirSync(join(folder, 'bench'), { recursive: true });
+  for (const name of FILES) cpSync(name, join(folder, name));
+  const json = JSON.parse(readFileSync(file, 'utf8'));
+  change(json);
+  writeFileSync(join(folder, file), JSON.stringify(json));
+  return run('bash', ['-c', `cd '${folder}' && '${process.execPath}' '${SCRIPT}'`]);
+}
+
+test('what is installed keeps its rules', async () => {
+  expect(await check()).toMatchObject({ code: 0, stderr: '' });
+});
+
+const LOCK = 'package-lock.json';
+const BENCH = 'bench/package-lock.json';
+const entry = (name: string, values: Json) => (lock: Json) =>
+  Object.assign(lock.packages[`node_modules/${name}`], values);
+
+test.each<[what: string, file: string, change: (json: Json) => void, message: string]>([
+  [
+    'a range',
+    'package.json',
+    (json) => Object.assign(json.dependencies, { pg: '^8.23.1' }),
+    'pg ^8.23.1 is not an exact version',
+  ],
+  [
+    'a range as an override',
+    'package.json',
+    (json) => Object.assign(json.overrides, { pg: { 'pg-types': '2' } }),
+    'the override 2 is not an exact version',
+  ],
+  [
+    'a dependency that the lock does not know',
+    'bench/package.json',
+    (json) => Object.assign(json.dependencies, { pg: '8.0.0' }),
+    'dependencies differ from package.json',
+  ],
+  ['another version in the lock', LOCK, entry('pg', { version: '8.0.0' }), 'pg is 8.0.0'],
+  [
+    'a git address',
+    LOCK,
+    entry('pg', { resolved: 'git+ssh://git@example.com/pg.git#1' }),
+    'comes from git+ssh://git@example.com/pg.git#1',
+  ],
+  ['no checksum', LOCK, entry('pg', { integrity: undefined }), 'has no checksum'],
+  ['a weak checksum', BENCH, entry('pg', { integrity: 'sha1-x' }), 'has no checksum'],
+  [
+    'no checksum of a binary that runs here',
+    LOCK,
+    entry('@swc/core-linux-x64-gnu', { integrity: undefined }),
+    '@swc/core-linux-x64-gnu@',
+  ],
+  [
+    'an install script',
+    BENCH,
+    entry('pg', { hasInstallScript: true }),
+    'runs a script at its install',
+  ],
+  [
+    'a known hole',
+    LOCK,
+    entry('fastify', { version: '5.12.1' }),
+    'fastify@5.12.1 is below 5.12.2: GHSA-3m5p-2c4r-xxw2',
+  ],
+  [
+    'a known hole of an older major version',
+    LOCK,
+    entry('brace-expansion', { version: '2.1.3' }),
+    'brace-expansion@2.1.3 is below 2.1.4',
+  ],
+  [
+    'a dependency that asks for a newer Node.js',
+    LOCK,
+    entry('pg', { engines: { node: '>=22' } }),
+    'needs Node.js >=22, not 20.19.0',
+  ],
+  [
+    'a promise that no dependency asks for',
+    LOCK,
+    entry('typeorm', { engines: { node: '>=18' } }),
+    'promise what they do',
+  ],
+])('%s is a violation', async (_what, file, change, message) => {
+  const { code, stderr } = await check(file, change);
+  expect(stderr).toContain(message);
+  expect(code).toBe(1);
+});
