@@ -15,6 +15,7 @@ import { limitRates } from './operations/rate-limit.js';
 import { RequestLog, requestId } from './operations/request-log.js';
 import { SESSION_HEADER } from './session/session-cookie.js';
 import type { SessionReader } from './session/session-reader.js';
+import { REQUEST_TIMEOUT } from './timeouts.js';
 import { UserService } from './users/user.service.js';
 
 declare module 'fastify' {
@@ -28,8 +29,6 @@ declare module 'fastify' {
 
 /** Bytes. A request of this API is a query and its variables. */
 const BODY_LIMIT = 1024 * 1024;
-/** Milliseconds that a client has to send its request. */
-const REQUEST_TIMEOUT = 15_000;
 /** Characters. The user service decides what a user id may be, not the router. */
 const MAX_PARAM_LENGTH = 16 * 1024;
 

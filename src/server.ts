@@ -9,6 +9,7 @@ import { DEMO_USER, seedOnce } from './database/seed.js';
 import { demoSession } from './session/demo-session.js';
 import { sessionPassword } from './session/session-password.js';
 import { SessionReader } from './session/session-reader.js';
+import { DRAIN_TIMEOUT } from './timeouts.js';
 
 export interface RunningServer {
   /** Where it listens, without a trailing slash. */
@@ -21,9 +22,6 @@ export interface RunningServer {
   /** Ends the requests under way, then the database. */
   close(): Promise<void>;
 }
-
-/** Milliseconds that requests under way have to end. */
-const DRAIN_TIMEOUT = 10_000;
 
 /** Puts the application on its database and listens. The process itself belongs to `main.ts`. */
 export async function startServer(config: Config): Promise<RunningServer> {
