@@ -32,7 +32,8 @@ export class CancellingClient extends pg.Client {
     const path = `${host}/.s.PGSQL.${port}`;
     const socket = connect(host.startsWith('/') ? { path } : { host, port });
     const request = Int32Array.of(...CANCEL_REQUEST, processID ?? 0, secretKey ?? 0);
-    socket.end(Buffer.from(request.buffer).swap32());
+    // The server ends it: PgBouncer forgets the request of one who has left.
+    socket.write(Buffer.from(request.buffer).swap32());
     const timeout = setTimeout(() => socket.destroy(), CANCEL_TIMEOUT);
     return new Promise((resolve) => {
       socket.on('error', () => {}).resume();

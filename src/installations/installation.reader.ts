@@ -48,6 +48,8 @@ const WORTH_A_STATEMENT = 8;
 /** Milliseconds after which a statement is slow, and those who wait get one of their own. */
 const PATIENCE = 5;
 
+/** Reads of one statement that may each get one of their own although nothing else is answered. */
+const FEW = 64;
 /** Milliseconds in which who has waited in vain is refused at once when asking again. */
 const REFUSAL_HOLDS = 100;
 
@@ -179,14 +181,14 @@ export class InstallationReader {
   };
 
   /**
-   * Unless it is the database that hangs: then no other statement was answered meanwhile, and more of them
+   * Unless the database itself hangs, so that no other statement was answered meanwhile: more statements
    * would not help.
    */
   #separateIfSlow(reads: Map<string, Read>): NodeJS.Timeout | undefined {
     if (reads.size === 1) return undefined;
     const answered = this.#answered;
     return setTimeout(() => {
-      if (this.#answered > answered || reads.size <= WORTH_A_STATEMENT) this.#separate(reads);
+      if (this.#answered > answered || reads.size <= FEW) this.#separate(reads);
     }, SHARED_STATEMENT_PATIENCE);
   }
 

@@ -88,8 +88,8 @@ export async function createCluster(binaries: string): Promise<PostgresCluster> 
   return cluster;
 }
 
-/** PostgreSQL refuses to run as root. */
-function unprivilegedOwner(): { uid: number; gid: number } | null {
+/** PostgreSQL and PgBouncer refuse to run as root. `null`: we are not. */
+export function unprivilegedOwner(): { uid: number; gid: number } | null {
   if (process.getuid?.() !== 0) return null;
   for (const name of ['postgres', 'nobody']) {
     try {
@@ -102,7 +102,7 @@ function unprivilegedOwner(): { uid: number; gid: number } | null {
   return null;
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
     server.listen(0, '127.0.0.1', () => {
@@ -112,7 +112,7 @@ function freePort(): Promise<number> {
   });
 }
 
-async function untilItAnswers(url: string): Promise<void> {
+export async function untilItAnswers(url: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const client = new pg.Client({ connectionString: url });
     client.on('error', () => {});
