@@ -13,6 +13,7 @@ import { installationRoutes } from './installations/installation.routes.js';
 import { clientErrorHandler, handleErrors, handleFrameworkError } from './operations/errors.js';
 import { limitRates } from './operations/rate-limit.js';
 import { RequestLog, requestId } from './operations/request-log.js';
+import { shedLoad } from './operations/shed-load.js';
 import { SESSION_HEADER } from './session/session-cookie.js';
 import type { SessionReader } from './session/session-reader.js';
 import { REQUEST_TIMEOUT } from './timeouts.js';
@@ -94,6 +95,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
       request.bringsSeal = known === null;
       done();
     });
+    shedLoad(api);
     // After what costs nothing, and before a seal is tried, which costs milliseconds.
     await limitRates(api, config);
     api.addHook('preParsing', (request, _reply, _payload, done) => {

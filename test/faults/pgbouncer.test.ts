@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, expect, jest, test } from '@jest/globals';
 import pg from 'pg';
 import { until } from '../cli/process.js';
 import { createDatabase, type TestDatabase } from '../helpers/databases.js';
@@ -9,6 +9,7 @@ import { size } from '../helpers/size.js';
 import { type Answer, addCallers, type Caller, rest, underLoad } from './load.js';
 
 const ANSWERS = size(500, 50_000);
+jest.setTimeout(size(30_000, 200_000));
 const PREPARED = 'SELECT name, statement FROM pg_prepared_statements';
 
 let database: TestDatabase;

@@ -35,8 +35,11 @@ export function findPostgres(): string | null {
 }
 
 /** A throw-away cluster on a free port of the loopback address, also when run as root. */
-export async function createCluster(binaries: string): Promise<PostgresCluster> {
-  const folder = mkdtempSync(join(tmpdir(), 'installations-postgres-'));
+export async function createCluster(
+  binaries: string,
+  parent: string = tmpdir(),
+): Promise<PostgresCluster> {
+  const folder = mkdtempSync(join(parent, 'installations-postgres-'));
   const owner = unprivilegedOwner();
   if (owner) chownSync(folder, owner.uid, owner.gid);
   const data = join(folder, 'data');
