@@ -83,7 +83,8 @@ export class Database {
       try {
         if (!this.dataSource.isInitialized) await this.dataSource.initialize();
         const applied = await migrate(this.dataSource);
-        if (applied.length > 0) this.#log.info({ applied }, 'migrations applied');
+        const names = applied.map(({ name }) => name);
+        if (names.length > 0) this.#log.info({ applied: names }, 'migrations applied');
         await prepare?.(this.dataSource);
         this.#ready = true;
       } catch (error) {

@@ -6,7 +6,7 @@ import {
 } from '../database/availability.js';
 import type { Database } from '../database/database.js';
 import { CodedError } from '../errors.js';
-import { SHARED_STATEMENT_PATIENCE, TURN_TIMEOUT } from '../timeouts.js';
+import { SHARED_STATEMENT_PATIENCE, STATEMENT_TIMEOUT, TURN_TIMEOUT } from '../timeouts.js';
 
 /** One installation, in the documented shape: these five keys, in this order. */
 interface InstallationItem {
@@ -50,6 +50,8 @@ const PATIENCE = 5;
 
 /** Reads of one statement that may each get one of their own although nothing else is answered. */
 const FEW = 64;
+/** Statements of a single read that repeat a shared one: as many as leave the pool room for all others. */
+const LANES = 2;
 /** Milliseconds in which who has waited in vain is refused at once when asking again. */
 const REFUSAL_HOLDS = 100;
 
@@ -110,6 +112,9 @@ export class InstallationReader {
   #patienceEnd: NodeJS.Timeout | undefined;
   #turnTimeout: NodeJS.Timeout | undefined;
   #answered = 0;
+  /** To be read by statements of their own, in turn. */
+  readonly #alone = new Map<Read, string>();
+  #lanes = 0;
   /** Those who have waited in vain, a moment ago. */
   readonly #refused = new Map<string, Read>();
 
@@ -123,7 +128,7 @@ export class InstallationReader {
    * @throws {CodedError} `SERVICE_UNAVAILABLE`
    */
   read(userId: string): Promise<UserWithInstallations | null> {
-    const asked = this.#waiting.get(userId) ?? this.#refused.get(userId);
+    const asked = this.#refused.get(userId) ?? this.#waiting.get(userId);
     if (asked) return asked.promise;
     const read = newRead();
     this.#waiting.set(userId, read);
@@ -194,19 +199,36 @@ export class InstallationReader {
 
   /** One whose rows are slow or impossible to read must not fail the others of the same statement. */
   #separate(reads: Map<string, Read>): void {
-    for (const [userId, read] of reads) {
-      this.#database.query<UserRow>(SELECT_USERS, [[userId]], NAME).then(
-        ({ rows: [row] }) => read.resolve(row ? new UserWithInstallations(row) : null),
-        (cause) => this.#refuse(new Map([[userId, read]]), cause),
-      );
+    for (const [userId, read] of reads) this.#alone.set(read, userId);
+    for (let lane = this.#lanes; lane < LANES; lane++) this.#readAlone();
+    setTimeout(() => {
+      const left = [...reads].filter(([, read]) => this.#alone.has(read));
+      this.#refuse(new Map(left), new DatabaseBusyError());
+    }, STATEMENT_TIMEOUT);
+  }
+
+  async #readAlone(): Promise<void> {
+    this.#lanes++;
+    for (const [read, userId] of this.#alone) {
+      this.#alone.delete(read);
+      try {
+        const { rows } = await this.#database.query<UserRow>(SELECT_USERS, [[userId]], NAME);
+        read.resolve(rows[0] ? new UserWithInstallations(rows[0]) : null);
+      } catch (cause) {
+        this.#refuse(new Map([[userId, read]]), cause);
+      }
     }
+    this.#lanes--;
   }
 
   /** Whoever came too late comes too late again: GraphQL's fast path leaves a failure to Apollo Server. */
   #refuse(reads: Map<string, Read>, cause: unknown): void {
     const unavailable = isDatabaseUnavailable(cause);
     const error = unavailable ? new CodedError('SERVICE_UNAVAILABLE', { cause }) : cause;
-    for (const read of reads.values()) read.reject(error);
+    for (const read of reads.values()) {
+      this.#alone.delete(read);
+      read.reject(error);
+    }
     if (!isDatabaseLate(cause)) return;
     for (const [userId, read] of reads) this.#refused.set(userId, read);
     setTimeout(() => {

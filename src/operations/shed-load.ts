@@ -13,7 +13,7 @@ const MAX_UNDER_WAY = 1_000;
  */
 const REFUSAL_DELAY = 500;
 
-/** Refuses with 503 at once what could not be answered in time, before it costs anything else. */
+/** Refuses with 503 what is too much, before a seal is opened or a body read for it. */
 export function shedLoad(api: FastifyInstance): void {
   let underWay = 0;
   const ended = () => {

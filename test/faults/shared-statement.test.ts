@@ -37,9 +37,9 @@ describeOnPostgres('Reads that share one statement', () => {
         const reader = new InstallationReader(database);
         const failed = expect(reader.read(difficult)).rejects.toMatchObject(failure);
         const answered = others.map((id) => isAnswered(reader, id));
-        // Of another statement, which tells that the database is well.
         await sleep(50);
-        await isAnswered(reader, easy[0] as string);
+        // Of another statement: where many hang, only this tells that the database itself is well.
+        if (others === easy) await isAnswered(reader, easy[0] as string);
         await Promise.all(answered);
         await failed;
       }
