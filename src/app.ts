@@ -16,8 +16,10 @@ import { refuseBrokenHosts } from './operations/host.js';
 import { OperationsManifest } from './operations/operations-manifest.js';
 import { limitRates, RATE_LIMIT_HEADERS } from './operations/rate-limit.js';
 import { RequestLog, requestId } from './operations/request-log.js';
+import { shedLoad } from './operations/shed-load.js';
 import { SESSION_HEADER, SESSION_HEADERS } from './session/session-cookie.js';
 import type { SessionReader } from './session/session-reader.js';
+import { REQUEST_TIMEOUT, REQUEST_TIMEOUT_INTERVAL, SILENCE_TIMEOUT } from './timeouts.js';
 import { UserService } from './users/user.service.js';
 
 declare module 'fastify' {
@@ -31,15 +33,6 @@ declare module 'fastify' {
 
 /** Bytes. A request of this API is a query and its variables. */
 const BODY_LIMIT = 1024 * 1024;
-/** Milliseconds that a client has to send its request, from its first byte or from its connection. */
-const REQUEST_TIMEOUT = 14_000;
-/** Milliseconds between two looks for clients that are late: Node.js looks every 30 s by itself. */
-const REQUEST_TIMEOUT_INTERVAL = 500;
-/**
- * Milliseconds without a byte in either direction, as from a client that does not read its answer: what is
- * being written is given the same again. More than the database is ever waited for.
- */
-const SILENCE_TIMEOUT = 6_000;
 /** Characters. The user service decides what a user id may be, not the router. */
 const MAX_PARAM_LENGTH = 16 * 1024;
 
@@ -118,6 +111,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
       request.bringsSeal = known === null;
       done();
     });
+    shedLoad(api);
     // After what costs nothing, and before a seal is tried, which costs milliseconds.
     await limitRates(api, config);
     api.addHook('preParsing', (request, _reply, _payload, done) => {

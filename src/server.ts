@@ -14,6 +14,7 @@ import { createMetricsServer } from './operations/metrics.js';
 import { demoSession } from './session/demo-session.js';
 import { sessionPassword } from './session/session-password.js';
 import { SessionReader } from './session/session-reader.js';
+import { DATABASE_DRAIN_TIMEOUT, DRAIN_TIMEOUT, HEAD_START } from './timeouts.js';
 
 export interface RunningServer {
   /** Where it listens, without a trailing slash. */
@@ -28,13 +29,6 @@ export interface RunningServer {
   /** Takes requests for `config.shutdownDelay` more, ends those under way, then the database. */
   close(): Promise<void>;
 }
-
-/** Milliseconds after which a start listens without its database. */
-const HEAD_START = 2_000;
-/** Milliseconds that requests under way have to end. */
-const DRAIN_TIMEOUT = 10_000;
-/** Milliseconds that statements under way have to end: those of requests do, a migration is rolled back. */
-const DATABASE_DRAIN_TIMEOUT = 3_000;
 
 export function createLog(config: Pick<Config, 'logLevel'>): FastifyBaseLogger {
   return pino({ level: config.logLevel, serializers: { err: describeError } });

@@ -10,10 +10,24 @@ const CONNECTION_SYSCALLS = ['connect', 'read', 'write', 'getaddrinfo'];
 const CONNECTION_LOST =
   /^(Connection terminated|Query read timeout|timeout e|Client .* not queryable|Cannot use a pool after|The embedded database is closed)/;
 
+/** What `pg` throws when its connection ends or ended in the middle of a statement. */
+const CONNECTION_ENDED = /^(Connection terminated unexpectedly|Client .* not queryable)/;
+const LATE =
+  /^(Query read timeout|timeout exceeded|Connection terminated due to connection timeout)/;
+/** SQLSTATE of a backend that was terminated, or that lost its client or server in the middle. */
+const ENDED_STATES = ['57P01', '57P02', '08003', '08006', '08P01'];
+
 /** What a query meets before the migrations are applied, or after the database was closed. */
 export class DatabaseNotReadyError extends Error {
   constructor() {
     super('The database is not ready yet');
+  }
+}
+
+/** What a read meets for which no statement is free in time. */
+export class DatabaseBusyError extends Error {
+  constructor() {
+    super('No statement has ended in time');
   }
 }
 
@@ -22,7 +36,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   const { code, errors, message, syscall } = error as NodeJS.ErrnoException & {
     errors?: unknown[];
   };
-  if (error instanceof DatabaseNotReadyError) return true;
+  if (error instanceof DatabaseNotReadyError || error instanceof DatabaseBusyError) return true;
   // Every address of a host was tried, each with an error of its own.
   if (Array.isArray(errors)) return errors.some(isDatabaseUnavailable);
   // First: EPIPE would pass for a SQLSTATE.
@@ -38,4 +52,16 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 export function isPreparedStatementLost(error: unknown): boolean {
   const { code } = error as { code?: unknown };
   return code === '26000' || code === '42P05';
+}
+
+/** Tells a connection that died under a statement, which another connection might answer, from all else. */
+export function isConnectionLost(error: unknown): boolean {
+  const { code, message, syscall } = error as NodeJS.ErrnoException;
+  if (syscall !== undefined) return syscall === 'read' || syscall === 'write';
+  return ENDED_STATES.includes(code ?? '') || CONNECTION_ENDED.test(message);
+}
+
+/** Tells a time-out of ours: for a turn, for a connection, or for the statement itself. */
+export function isDatabaseLate(error: unknown): boolean {
+  return error instanceof DatabaseBusyError || LATE.test((error as Error).message);
 }

@@ -1,8 +1,16 @@
-import { DataSource } from 'typeorm';
+import { DataSource, type Migration } from 'typeorm';
 import { GithubAppInstallation } from '../installations/github-app-installation.entity.js';
 import { User } from '../users/user.entity.js';
+import { migrate } from './migrate.js';
 import { CreateUsersAndInstallations1711000000000 } from './migrations/1711000000000-create-users-and-installations.js';
 import type { ConnectCallback, Pool } from './pool.js';
+
+class LockedDataSource extends DataSource {
+  /** As TypeORM's own command line calls it: under the lock that every start takes as well. */
+  override runMigrations(options?: { fake?: boolean }): Promise<Migration[]> {
+    return migrate(this, options?.fake);
+  }
+}
 
 /**
  * TypeORM over a pool that is handed in: one pool serves the hot read path and TypeORM alike, and
@@ -25,7 +33,7 @@ export function createDataSource(
       onDestroy().then(() => callback(), callback);
     }
   }
-  return new DataSource({
+  return new LockedDataSource({
     type: 'postgres',
     driver: { Pool: BorrowedPool, Client: class {}, types: {} },
     entities: [User, GithubAppInstallation],

@@ -1,22 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import type { DataSource } from 'typeorm';
+import { STATEMENT_TIMEOUT } from '../timeouts.js';
 import {
   DatabaseNotReadyError,
+  isConnectionLost,
   isDatabaseUnavailable,
   isPreparedStatementLost,
 } from './availability.js';
 import { createDataSource } from './data-source.js';
 import { migrate } from './migrate.js';
-import type { Pool } from './pool.js';
+import type { Pool, Query } from './pool.js';
 
-/**
- * Milliseconds, by the client's own clock: a server behind a dead network enforces none. Migrations take
- * as long as they take.
- */
-const QUERY_TIMEOUT = 3_000;
 /** Milliseconds between two attempts to reach a database that is away at the start. */
 const RETRY_INTERVAL = 500;
+/** Milliseconds before a read whose connection died is repeated: those that died with it are known then. */
+const REPEAT_DELAY = 20;
 
 export interface OpenOptions {
   wait: boolean;
@@ -40,14 +39,29 @@ export class Database {
   }
 
   /**
-   * @param name under which each connection prepares the statement once, instead of planning it anew
-   *   each time; only for a statement that may be repeated
+   * @param name only for a statement that reads: each connection prepares it once under this name, instead
+   *   of planning it anew each time, and it is repeated once when its connection dies
    * @throws {DatabaseNotReadyError} before the migrations are applied; else as the driver does
    */
   async query<Row>(text: string, values?: unknown[], name?: string): Promise<{ rows: Row[] }> {
     if (!this.#ready) throw new DatabaseNotReadyError();
-    const query = { text, values, query_timeout: QUERY_TIMEOUT };
-    if (name === undefined || !this.#prepares) return this.#pool.query(query);
+    const query = { text, values, query_timeout: STATEMENT_TIMEOUT };
+    if (name === undefined) return this.#pool.query(query);
+    const start = Date.now();
+    try {
+      return await this.#prepared<Row>(query, name);
+    } catch (error) {
+      if (!isConnectionLost(error)) throw error;
+      await sleep(REPEAT_DELAY);
+      const timeLeft = start + STATEMENT_TIMEOUT - Date.now();
+      if (timeLeft <= 0) throw error;
+      this.#log.info({ err: error }, 'connection lost: reading once more');
+      return this.#prepared({ ...query, query_timeout: timeLeft }, name);
+    }
+  }
+
+  async #prepared<Row>(query: Query, name: string): Promise<{ rows: Row[] }> {
+    if (!this.#prepares) return this.#pool.query(query);
     try {
       return await this.#pool.query({ ...query, name });
     } catch (error) {
@@ -70,7 +84,8 @@ export class Database {
       try {
         if (!this.dataSource.isInitialized) await this.dataSource.initialize();
         const applied = await migrate(this.dataSource);
-        if (applied.length > 0) this.#log.info({ applied }, 'migrations applied');
+        const names = applied.map(({ name }) => name);
+        if (names.length > 0) this.#log.info({ applied: names }, 'migrations applied');
         await prepare?.(this.dataSource);
         this.#ready = true;
       } catch (error) {
@@ -90,7 +105,7 @@ export class Database {
   /** Whether it answers now. All who ask meanwhile share one statement: probes cannot take up the pool. */
   reachable(): Promise<boolean> {
     this.#probe ??= this.#pool
-      .query({ text: 'SELECT 1', query_timeout: QUERY_TIMEOUT })
+      .query({ text: 'SELECT 1', query_timeout: STATEMENT_TIMEOUT })
       .then(
         () => true,
         () => false,

@@ -8,6 +8,9 @@ import type { ConnectCallback, Pool, Query } from './pool.js';
 /** As `pg` answers: a bigint is text, since JavaScript's numbers end at 2^53. */
 const PARSERS = { [types.INT8]: (text: string) => text };
 
+/** PGlite's file system throws the number alone, without a message. */
+const WASI_ENOSPC = 51;
+
 /**
  * PGlite behind the interface of `pg.Pool`: one connection, leased to one borrower at a time,
  * first come first served. Sharing it unleased would put one caller's statements into another's
@@ -78,7 +81,10 @@ export class EmbeddedPool implements Pool {
       return await PGlite.create(folder, { parsers: PARSERS });
     } catch (error) {
       await this.#lock.release();
-      throw error;
+      if ((error as { errno?: unknown }).errno !== WASI_ENOSPC) throw error;
+      throw new Error(`${this.#directory} cannot be written: no space is left there`, {
+        cause: error,
+      });
     }
   }
 }

@@ -1,4 +1,4 @@
-import { type DataSource, MigrationExecutor } from 'typeorm';
+import { type DataSource, type Migration, MigrationExecutor } from 'typeorm';
 
 /** Any number, as long as nobody else takes the same advisory lock in this database. */
 const LOCK = 7_210_418_553;
@@ -9,18 +9,20 @@ const LOCK = 7_210_418_553;
  * behind a pooler in transaction mode too, and cannot be left behind.
  *
  * @param dataSource initialized
- * @returns names of the migrations applied now
+ * @param fake records them only, where the tables are there already
+ * @returns the migrations applied now
  */
-export async function migrate(dataSource: DataSource): Promise<string[]> {
+export async function migrate(dataSource: DataSource, fake = false): Promise<Migration[]> {
   const runner = dataSource.createQueryRunner();
   try {
     await runner.startTransaction();
     await runner.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
     const executor = new MigrationExecutor(dataSource, runner);
     executor.transaction = 'all';
+    executor.fake = fake;
     const applied = await executor.executePendingMigrations();
     await runner.commitTransaction();
-    return applied.map(({ name }) => name);
+    return applied;
   } catch (error) {
     await runner.rollbackTransaction().catch(() => {});
     if ((error as { code?: unknown }).code !== '42P07') throw error;

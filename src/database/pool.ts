@@ -1,5 +1,8 @@
 import pg from 'pg';
 import type { Config } from '../config.js';
+import { CONNECTION_TIMEOUT } from '../timeouts.js';
+import { isDatabaseLate } from './availability.js';
+import { CancellingClient } from './cancelling-client.js';
 import { EmbeddedPool } from './embedded-pool.js';
 
 export interface Query {
@@ -29,8 +32,6 @@ export type ConnectCallback = (
   release: (error?: Error | boolean) => void,
 ) => void;
 
-/** Milliseconds. A caller learns within a request's patience that the database does not answer. */
-const CONNECT_TIMEOUT = 1_000;
 const MAX_CONNECTIONS = 10;
 
 /**
@@ -47,8 +48,13 @@ export function createPool(
     connectionString: config.databaseUrl,
     application_name: 'installations-server',
     max: MAX_CONNECTIONS,
-    connectionTimeoutMillis: CONNECT_TIMEOUT,
+    connectionTimeoutMillis: CONNECTION_TIMEOUT,
     keepAlive: true,
+    Client: CancellingClient,
+  });
+  // The pool drops a client whose statement failed, before an answer under way could be taken for another's.
+  pool.on('release', (error, client) => {
+    if (error && isDatabaseLate(error)) (client as unknown as CancellingClient).abandoned = true;
   });
   // Without a listener, one backend killed while idle would end the process.
   pool.on('error', onIdleError);

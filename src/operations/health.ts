@@ -3,11 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config.js';
 import type { Database } from '../database/database.js';
 import { RETRY_AFTER } from '../errors.js';
-
-/** Milliseconds that a probe waits for the database. */
-const PATIENCE = 1_000;
-/** Milliseconds that a connection may be idle once the end has begun. */
-const IDLE_AT_THE_END = 1_000;
+import { FINAL_IDLE_TIMEOUT, PROBE_TIMEOUT } from '../timeouts.js';
 
 export interface HealthOptions {
   config: Pick<Config, 'shutdownDelay'>;
@@ -31,7 +27,7 @@ export function healthRoutes(app: FastifyInstance, { config, database }: HealthO
   app.get('/ready', quiet, async (_request, reply) => {
     const reachable = await Promise.race([
       database.reachable(),
-      sleep(PATIENCE, false, { ref: false }),
+      sleep(PROBE_TIMEOUT, false, { ref: false }),
     ]);
     const needed = { database: reachable, migrations: database.migrated, serving };
     const ready = Object.values(needed).every(Boolean);
@@ -42,7 +38,7 @@ export function healthRoutes(app: FastifyInstance, { config, database }: HealthO
   // From here on Fastify answers with `Connection: close`, so that no client is cut off between two requests.
   app.addHook('preClose', async () => {
     serving = false;
-    app.server.keepAliveTimeout = IDLE_AT_THE_END;
+    app.server.keepAliveTimeout = FINAL_IDLE_TIMEOUT;
     await sleep(config.shutdownDelay * 1000);
   });
 }

@@ -73,4 +73,19 @@ describeOnPostgres('On PostgreSQL', () => {
     expect(waiting.stderr()).toBe('');
     await remove();
   });
+
+  test('TypeORM’s own command line waits for another that migrates', async () => {
+    const { env, remove } = await createDatabase('PostgreSQL');
+    const other = new pg.Client({ connectionString: env.DATABASE_URL });
+    await other.connect();
+    await other.query('SELECT pg_advisory_lock(7210418553)');
+    const migrating = run(process.execPath, [TYPEORM, 'migration:run', '-d', DATA_SOURCE], env);
+    const waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+    await until(async () => (await other.query(waits)).rows.length > 0);
+    const { rows } = await other.query("SELECT to_regclass('neptun_user') AS table");
+    expect(rows).toEqual([{ table: null }]);
+    await other.end();
+    expect(await migrating).toMatchObject({ code: 0, stderr: '' });
+    await remove();
+  });
 });

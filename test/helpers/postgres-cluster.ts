@@ -35,8 +35,11 @@ export function findPostgres(): string | null {
 }
 
 /** A throw-away cluster on a free port of the loopback address, also when run as root. */
-export async function createCluster(binaries: string): Promise<PostgresCluster> {
-  const folder = mkdtempSync(join(tmpdir(), 'installations-postgres-'));
+export async function createCluster(
+  binaries: string,
+  parent: string = tmpdir(),
+): Promise<PostgresCluster> {
+  const folder = mkdtempSync(join(parent, 'installations-postgres-'));
   const owner = unprivilegedOwner();
   if (owner) chownSync(folder, owner.uid, owner.gid);
   const data = join(folder, 'data');
@@ -88,8 +91,8 @@ export async function createCluster(binaries: string): Promise<PostgresCluster> 
   return cluster;
 }
 
-/** PostgreSQL refuses to run as root. */
-function unprivilegedOwner(): { uid: number; gid: number } | null {
+/** PostgreSQL and PgBouncer refuse to run as root. `null`: we are not. */
+export function unprivilegedOwner(): { uid: number; gid: number } | null {
   if (process.getuid?.() !== 0) return null;
   for (const name of ['postgres', 'nobody']) {
     try {
@@ -113,7 +116,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-async function untilItAnswers(url: string): Promise<void> {
+export async function untilItAnswers(url: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const client = new pg.Client({ connectionString: url });
     client.on('error', () => {});

@@ -1,0 +1,115 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { type Served, serve } from '../cli/process.js';
+import { createDatabase, type TestDatabase } from '../helpers/databases.js';
+import { PASSWORD } from '../helpers/server.js';
+import { size } from '../helpers/size.js';
+import { addCallers, ask, type Caller, rest } from './load.js';
+
+const SECONDS = size(1, 10);
+jest.setTimeout(size(30_000, 90_000));
+/** Of the peak. A machine that also runs other tests swings by more than the rest. */
+const GOODPUT = size(50, 80) / 100;
+/** More than the server admits requests at a time. */
+const CROWD = 2_500;
+
+let database: TestDatabase;
+let server: Served;
+let caller: Caller;
+
+beforeAll(async () => {
+  database = await createDatabase('PostgreSQL');
+  server = await serve({
+    ...database.env,
+    SESSION_PASSWORD: PASSWORD,
+    RATE_LIMIT: '0',
+    RATE_LIMIT_ANONYMOUS: '0',
+    LOG_LEVEL: 'silent',
+  });
+  [caller] = (await addCallers(database.env.DATABASE_URL as string, 1)) as [Caller];
+});
+afterAll(async () => {
+  await server?.stop('SIGTERM');
+  await database?.remove();
+});
+
+interface Outcome {
+  /** Requests a second that were answered with 200 within one second. */
+  goodput: number;
+  shed: number;
+  other: string[];
+}
+
+interface Connection {
+  socket: Socket;
+  sentAt: number;
+}
+
+/**
+ * Sends so many requests a second whatever becomes of them, as long as a connection is free; those still
+ * under way at the end are left.
+ */
+async function drive(rate: number, seconds: number, connections: number): Promise<Outcome> {
+  const path = `/api/users/${caller.id}/installations`;
+  const request = `GET ${path} HTTP/1.1\r\nHost: test\r\nCookie: ${caller.cookie}\r\n\r\n`;
+  const port = Number(new URL(server.url).port);
+  const outcome: Outcome = { goodput: 0, shed: 0, other: [] };
+  const open = async (): Promise<Connection> => {
+    const socket = connect(port, '127.0.0.1').setNoDelay(true);
+    await once(socket, 'connect');
+    const connection = { socket, sentAt: 0 };
+    socket.on('data', (answer) => {
+      const head = answer.toString('latin1');
+      const late = performance.now() - connection.sentAt > 1_000;
+      if (head.startsWith('HTTP/1.1 200')) outcome.goodput += late ? 0 : 1 / seconds;
+      else if (head.startsWith('HTTP/1.1 503') && /^retry-after: 2\r$/m.test(head)) outcome.shed++;
+      else outcome.other.push(head);
+      free.push(connection);
+      pump();
+    });
+    return connection;
+  };
+  let free: Connection[] = [];
+  const all = await Promise.all(Array.from({ length: connections }, open));
+  free = [...all];
+  const start = performance.now();
+  let sent = 0;
+  const pump = () => {
+    const due = ((performance.now() - start) * rate) / 1_000;
+    for (; sent < due && free.length > 0; sent++) {
+      const connection = free.pop() as Connection;
+      connection.sentAt = performance.now();
+      connection.socket.write(request);
+    }
+    // What nobody could send is lost, not sent later.
+    if (free.length === 0 && Number.isFinite(rate)) sent = Math.max(sent, Math.floor(due));
+  };
+  const clock = setInterval(pump, 1);
+  pump();
+  await sleep(seconds * 1_000);
+  clearInterval(clock);
+  for (const { socket } of all) socket.removeAllListeners('data').destroy();
+  return outcome;
+}
+
+test('twice the load that it can carry is shed with 503 and Retry-After, and the rest is answered', async () => {
+  await drive(Number.POSITIVE_INFINITY, 1, 64);
+  const peak = await drive(Number.POSITIVE_INFINITY, SECONDS, 64);
+  const overloaded = drive(2 * peak.goodput, SECONDS, CROWD);
+  await sleep(500);
+  const probe = await ask(`${server.url}/no-such-route`, { method: 'GET', headers: {} });
+  const { goodput, shed, other } = await overloaded;
+  if (SECONDS > 1) console.info({ peak: peak.goodput, goodput, shed });
+
+  expect(peak).toMatchObject({ shed: 0, other: [] });
+  expect(other).toEqual([]);
+  expect(goodput).toBeGreaterThan(GOODPUT * peak.goodput);
+  expect(shed).toBeGreaterThan(0);
+  expect(probe.status).toBe(404);
+  // Nothing is left of those who went in the middle of their request.
+  await sleep(1_000);
+  expect(await drive(1_000, 1, CROWD)).toMatchObject({ shed: 0, other: [] });
+  expect(await rest(server.url, caller)).toMatchObject({ status: 200 });
+});

@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import pg from 'pg';
+import { type Served, serve } from '../cli/process.js';
+import { createCluster, findPostgres, type PostgresCluster } from '../helpers/postgres-cluster.js';
+import { PASSWORD } from '../helpers/server.js';
+import { size } from '../helpers/size.js';
+import { addCallers, type Caller, rest, type Tally, underLoad } from './load.js';
+
+const ROUNDS = size(2, 100);
+jest.setTimeout(size(30_000, 400_000));
+/** Backends of the server that wait for a lock, in the middle of their statement. */
+const IN_MID_QUERY =
+  "FROM pg_stat_activity WHERE application_name = 'installations-server' AND wait_event_type = 'Lock'";
+
+let cluster: PostgresCluster;
+let server: Served;
+let callers: Caller[];
+
+beforeAll(async () => {
+  cluster = await createCluster(findPostgres() as string);
+  server = await serve({
+    DATABASE_URL: cluster.url,
+    SESSION_PASSWORD: PASSWORD,
+    RATE_LIMIT: '0',
+    LOG_LEVEL: 'silent',
+  });
+  callers = await addCallers(cluster.url, 50);
+});
+afterAll(async () => {
+  await cluster?.remove();
+});
+
+async function withAdmin<Result>(work: (admin: pg.Client) => Promise<Result>): Promise<Result> {
+  const admin = new pg.Client({ connectionString: cluster.url });
+  await admin.connect();
+  try {
+    return await work(admin);
+  } finally {
+    await admin.end();
+  }
+}
+
+const terminate = (admin: pg.Client, from: string) =>
+  admin.query(`SELECT pg_terminate_backend(pid) ${from}`);
+
+/** Milliseconds until as many answers more are right as there are senders. */
+async function untilWell(tally: Tally): Promise<number> {
+  const start = Date.now();
+  const { right } = tally;
+  while (tally.right < right + 16) {
+    if (Date.now() - start > 10_000) throw new Error('It did not get well within 10 s');
+    await sleep(5);
+  }
+  return Date.now() - start;
+}
+
+test('a read whose backend is killed in mid-query is answered all the same', async () => {
+  await withAdmin(async (admin) => {
+    await admin.query('BEGIN');
+    await admin.query('LOCK TABLE neptun_user IN ACCESS EXCLUSIVE MODE');
+    const answer = rest(server.url, callers[0] as Caller);
+    await withAdmin(async (other) => {
+      while ((await terminate(other, IN_MID_QUERY)).rowCount === 0) await sleep(5);
+    });
+    await admin.query('COMMIT');
+    expect(await answer).toMatchObject({
+      status: 200,
+      body: expect.stringContaining(callers[0]?.githubId as string),
+    });
+  });
+});
+
+test('a read is repeated once, not for ever', async () => {
+  await withAdmin(async (admin) => {
+    await admin.query('BEGIN');
+    await admin.query('LOCK TABLE neptun_user IN ACCESS EXCLUSIVE MODE');
+    const answer = rest(server.url, callers[0] as Caller);
+    await withAdmin(async (other) => {
+      for (let killed = 0; killed < 2; await sleep(5))
+        killed += (await terminate(other, IN_MID_QUERY)).rowCount ?? 0;
+    });
+    expect(await answer).toMatchObject({ status: 503, retryAfter: '2' });
+    await admin.query('COMMIT');
+  });
+});
+
+test(`under load, ${ROUNDS} times: all backends are killed, and no answer is wrong`, async () => {
+  const recoveries: number[] = [];
+  const tally = await underLoad(server.url, callers, async (tally) => {
+    await untilWell(tally);
+    for (let round = 0; round < ROUNDS; round++) {
+      await withAdmin((admin) =>
+        terminate(admin, "FROM pg_stat_activity WHERE application_name = 'installations-server'"),
+      );
+      recoveries.push(await untilWell(tally));
+    }
+  });
+  report('backends killed', tally, recoveries);
+});
+
+test.each([
+  ['fast', 'SIGINT'],
+  ['immediate', 'SIGQUIT'],
+] as const)(
+  `under load, ${ROUNDS} times: PostgreSQL is stopped (%s) and started, and no answer is wrong`,
+  async (_mode, signal) => {
+    const recoveries: number[] = [];
+    const tally = await underLoad(server.url, callers, async (tally) => {
+      for (let round = 0; round < ROUNDS; round++) {
+        await untilWell(tally);
+        const { refused } = tally;
+        await cluster.stop(signal);
+        while (tally.refused === refused) await sleep(5);
+        await cluster.start();
+        recoveries.push(await untilWell(tally));
+      }
+    });
+    report(`stopped by ${signal}`, tally, recoveries);
+  },
+);
+
+function report(what: string, { right, refused, wrong, slowest }: Tally, recoveries: number[]) {
+  const recovery = Math.max(...recoveries);
+  if (ROUNDS > 2) console.info({ what, right, refused, wrong: wrong.length, slowest, recovery });
+  expect(wrong).toEqual([]);
+  expect(slowest).toBeLessThan(3_000);
+  expect(recovery).toBeLessThan(2_000);
+}

@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import { InstallationReader } from '../../src/installations/installation.reader.js';
+import { describeOnPostgres } from '../helpers/databases.js';
+import { useServer } from '../helpers/server.js';
+
+/** Somebody's rows take longer than any time-out, somebody else's cannot be read at all. */
+const DIFFICULT_ROWS = `
+  CREATE FUNCTION difficult(id text) RETURNS boolean VOLATILE LANGUAGE plpgsql AS $$
+  BEGIN
+    IF id LIKE 'slow%' THEN PERFORM pg_sleep(10); END IF;
+    IF id LIKE 'impossible%' THEN RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded'; END IF;
+    RETURN true;
+  END $$;
+  ALTER TABLE github_app_installation RENAME TO installation_row;
+  CREATE VIEW github_app_installation AS SELECT * FROM installation_row WHERE difficult(neptun_user_id)`;
+
+describeOnPostgres('Reads that share one statement', () => {
+  const server = useServer('PostgreSQL');
+
+  test('are answered though one of them is too slow, or impossible', async () => {
+    const { database, addUser } = server();
+    const easy = await Promise.all(Array.from({ length: 100 }, (_, n) => addUser([String(n)])));
+    const slow = await addUser(['100'], 'slow');
+    const impossible = await addUser(['101'], 'impossible');
+    await database.query(DIFFICULT_ROWS);
+    const isAnswered = async (reader: InstallationReader, id: string) => {
+      const user = await reader.read(id);
+      expect([user?.id, user?.installations.length]).toEqual([id, 1]);
+    };
+
+    for (const [difficult, failure] of [
+      [slow, { extensions: { code: 'SERVICE_UNAVAILABLE' } }],
+      [impossible, { code: '54000' }],
+    ] as const) {
+      for (const others of [easy.slice(0, 3), easy]) {
+        const reader = new InstallationReader(database);
+        const failed = expect(reader.read(difficult)).rejects.toMatchObject(failure);
+        const answered = others.map((id) => isAnswered(reader, id));
+        await sleep(50);
+        // Of another statement: where many hang, only this tells that the database itself is well.
+        if (others === easy) await isAnswered(reader, easy[0] as string);
+        await Promise.all(answered);
+        await failed;
+      }
+    }
+  });
+});
