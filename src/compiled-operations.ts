@@ -1,12 +1,5 @@
 import type { ApolloServerPlugin } from '@apollo/server';
-import {
-  BREAK,
-  type DocumentNode,
-  type GraphQLError,
-  type GraphQLSchema,
-  Kind,
-  visit,
-} from 'graphql';
+import { BREAK, type DocumentNode, type GraphQLSchema, Kind, visit } from 'graphql';
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit';
 import { LRUCache } from 'lru-cache';
 import type { Context } from './context.js';
@@ -16,8 +9,6 @@ import { operations } from './operations/events.js';
 const WORTH_COMPILING = 2;
 /** Queries, each with its text and its functions. The applications of one company have fewer. */
 const REMEMBERED_QUERIES = 500;
-/** Milliseconds without the fast path once the database was away: no query waits for it twice. */
-const PAUSE = 1_000;
 
 interface Operation {
   times: number;
@@ -39,7 +30,6 @@ export type GraphQLRequestBody = Record<string, unknown>;
  */
 export class CompiledOperations {
   readonly #schema: GraphQLSchema;
-  #pausedUntil = 0;
   readonly #operations = new LRUCache<string, Operation>({ max: REMEMBERED_QUERIES });
 
   constructor(schema: GraphQLSchema) {
@@ -62,9 +52,7 @@ export class CompiledOperations {
     if (variables !== undefined && !isRecord(variables)) return null;
     if (extensions !== undefined && (!isRecord(extensions) || extensions.persistedQuery))
       return null;
-    if (Date.now() < this.#pausedUntil) return null;
     const { data, errors } = await operation.execute(undefined, caller.context, variables ?? {});
-    if (errors?.some(isUnavailable)) this.#pausedUntil = Date.now() + PAUSE;
     if (errors) return null;
     if (operations.hasSubscribers) {
       const signedIn = caller.context.viewer !== null;
@@ -84,10 +72,6 @@ export class CompiledOperations {
       known.execute = compiled.query;
     }
   }
-}
-
-function isUnavailable({ extensions }: GraphQLError): boolean {
-  return extensions?.code === 'SERVICE_UNAVAILABLE';
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

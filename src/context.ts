@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
+import type { UserWithInstallations } from './installations/installation.reader.js';
 import type { SessionReader } from './session/session-reader.js';
 import type { Viewer } from './session/viewer.js';
 
@@ -8,6 +9,8 @@ export interface Context {
   readonly viewer: Viewer | null;
   /** Writes with the id of the request. */
   readonly log: FastifyBaseLogger;
+  /** The viewer's own user, once it is asked for: a request reads it once, also where that fails. */
+  ownUser?: Promise<UserWithInstallations | null>;
 }
 
 /** The one way from a request to who asks, for GraphQL and REST alike. A bad session is anonymous. */

@@ -1,8 +1,8 @@
 /**
  * Every time-out of the process, in milliseconds. They agree so that who asks first gives up last:
  *
- * - A read waits for its turn, then for a connection, then for its statement: 2,900 together, whatever
- *   hangs, so that no caller waits for three seconds. A read that is repeated shares the same time.
+ * - A read waits for its turn, for a connection, and for its statement. Where all hangs, it is given up at
+ *   the latest after a shared statement and one of its own: 2,100, so that no caller waits for three seconds.
  * - A statement that is given up is cancelled on the server as well, in the background.
  * - A request, and the drain at the end, outlast every read.
  */
@@ -19,8 +19,8 @@ export const CONNECTION_TIMEOUT = 1_000;
 export const STATEMENT_TIMEOUT = 1_400;
 /** To deliver the cancellation of a statement that was given up. */
 export const CANCEL_TIMEOUT = 1_000;
-/** A statement shared by several reads that takes longer is not waited for: each gets one of its own. */
-export const SHARED_STATEMENT_PATIENCE = 700;
+/** The same of a statement that several reads share: each gets one of its own after it. */
+export const SHARED_STATEMENT_TIMEOUT = 700;
 /** For a client to send its request, from its first byte or from its connection. */
 export const REQUEST_TIMEOUT = 14_000;
 /** Between two looks for clients that are late: Node.js looks every 30 s by itself. */

@@ -12,8 +12,6 @@ const CONNECTION_LOST =
 
 /** What `pg` throws when its connection ends or ended in the middle of a statement. */
 const CONNECTION_ENDED = /^(Connection terminated unexpectedly|Client .* not queryable)/;
-const LATE =
-  /^(Query read timeout|timeout exceeded|Connection terminated due to connection timeout)/;
 /** SQLSTATE of a backend that was terminated, or that lost its client or server in the middle. */
 const ENDED_STATES = ['57P01', '57P02', '08003', '08006', '08P01'];
 
@@ -61,7 +59,7 @@ export function isConnectionLost(error: unknown): boolean {
   return ENDED_STATES.includes(code ?? '') || CONNECTION_ENDED.test(message);
 }
 
-/** Tells a time-out of ours: for a turn, for a connection, or for the statement itself. */
-export function isDatabaseLate(error: unknown): boolean {
-  return error instanceof DatabaseBusyError || LATE.test((error as Error).message);
+/** Tells a statement that was given up while it was under way. */
+export function isStatementLate(error: unknown): boolean {
+  return (error as Error).message.startsWith('Query read timeout');
 }

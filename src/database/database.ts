@@ -17,6 +17,12 @@ const RETRY_INTERVAL = 500;
 /** Milliseconds before a read whose connection died is repeated: those that died with it are known then. */
 const REPEAT_DELAY = 20;
 
+export interface ReadOptions {
+  name: string;
+  /** Milliseconds. */
+  timeout: number;
+}
+
 export interface OpenOptions {
   wait: boolean;
   prepare?: ((dataSource: DataSource) => Promise<void>) | undefined;
@@ -39,13 +45,14 @@ export class Database {
   }
 
   /**
-   * @param name only for a statement that reads: each connection prepares it once under this name, instead
-   *   of planning it anew each time, and it is repeated once when its connection dies
+   * @param read only of a statement that reads: each connection prepares it once under this name, instead
+   *   of planning it anew each time, and it is repeated once, in the same time, when its connection dies
    * @throws {DatabaseNotReadyError} before the migrations are applied; else as the driver does
    */
-  async query<Row>(text: string, values?: unknown[], name?: string): Promise<{ rows: Row[] }> {
+  async query<Row>(text: string, values?: unknown[], read?: ReadOptions): Promise<{ rows: Row[] }> {
     if (!this.#ready) throw new DatabaseNotReadyError();
-    const query = { text, values, query_timeout: STATEMENT_TIMEOUT };
+    const { name, timeout = STATEMENT_TIMEOUT } = read ?? {};
+    const query = { text, values, query_timeout: timeout };
     if (name === undefined) return this.#pool.query(query);
     const start = Date.now();
     try {
@@ -53,7 +60,7 @@ export class Database {
     } catch (error) {
       if (!isConnectionLost(error)) throw error;
       await sleep(REPEAT_DELAY);
-      const timeLeft = start + STATEMENT_TIMEOUT - Date.now();
+      const timeLeft = start + timeout - Date.now();
       if (timeLeft <= 0) throw error;
       this.#log.info({ err: error }, 'connection lost: reading once more');
       return this.#prepared({ ...query, query_timeout: timeLeft }, name);

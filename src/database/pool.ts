@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Config } from '../config.js';
 import { CONNECTION_TIMEOUT } from '../timeouts.js';
-import { isDatabaseLate } from './availability.js';
+import { isStatementLate } from './availability.js';
 import { CancellingClient } from './cancelling-client.js';
 import { EmbeddedPool } from './embedded-pool.js';
 
@@ -54,7 +54,7 @@ export function createPool(
   });
   // The pool drops a client whose statement failed, before an answer under way could be taken for another's.
   pool.on('release', (error, client) => {
-    if (error && isDatabaseLate(error)) (client as unknown as CancellingClient).abandoned = true;
+    if (error && isStatementLate(error)) (client as unknown as CancellingClient).abandoned = true;
   });
   // Without a listener, one backend killed while idle would end the process.
   pool.on('error', onIdleError);

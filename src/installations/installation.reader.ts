@@ -1,14 +1,10 @@
-import { AsyncResource } from 'node:async_hooks';
 import { hash } from 'node:crypto';
-import {
-  DatabaseBusyError,
-  isDatabaseLate,
-  isDatabaseUnavailable,
-} from '../database/availability.js';
+import { LRUCache } from 'lru-cache';
+import { isDatabaseUnavailable, isStatementLate } from '../database/availability.js';
 import type { Database } from '../database/database.js';
 import { CodedError } from '../errors.js';
-import { statements } from '../operations/events.js';
-import { SHARED_STATEMENT_PATIENCE, STATEMENT_TIMEOUT, TURN_TIMEOUT } from '../timeouts.js';
+import { SHARED_STATEMENT_TIMEOUT, STATEMENT_TIMEOUT } from '../timeouts.js';
+import { ReadQueue, type Reads } from './read-queue.js';
 
 /** One installation, in the documented shape: these five keys, in this order. */
 interface InstallationItem {
@@ -43,22 +39,15 @@ const SELECT_USERS = `
   ) AS installations
   FROM neptun_user u WHERE u.id = ANY($1::text[])`;
 
-/** Statements under way at a time, at most. */
-const MAX_STATEMENTS = 8;
-/** Reads that are worth a statement at once, in step with the one before. */
-const WORTH_A_STATEMENT = 8;
-/** Milliseconds after which a statement is slow, and those who wait get one of their own. */
-const PATIENCE = 5;
-
-/** Reads of one statement that may each get one of their own although nothing else is answered. */
-const FEW = 64;
-/** Statements of a single read that repeat a shared one: as many as leave the pool room for all others. */
-const LANES = 2;
-/** Milliseconds in which who has waited in vain is refused at once when asking again. */
-const REFUSAL_HOLDS = 100;
+/** Characters of one user's installations, some 400 of them, beyond which they hold others up. */
+const LARGE = 64 * 1024;
+/** Users whose last read was difficult. */
+const REMEMBERED_USERS = 10_000;
 
 /** The name says the text: behind a pooler, another version's statement must not bear the same. */
 const NAME = `select_users_${hash('sha256', SELECT_USERS).slice(0, 16)}`;
+
+type UserReads = Reads<UserWithInstallations | null>;
 
 interface UserRow {
   id: string;
@@ -94,33 +83,38 @@ export class UserWithInstallations {
   }
 }
 
-/** A user that is asked for, by one request or several at once. */
-interface Read {
-  readonly promise: Promise<UserWithInstallations | null>;
-  resolve(user: UserWithInstallations | null): void;
-  reject(error: unknown): void;
-}
-
 /**
- * Reads users with their installations. What is asked for while the statements before are under way,
- * by whichever requests, goes into one SQL statement. Nothing is kept: a row that is committed is seen
- * by the next read.
+ * Reads users with their installations, those who are asked for at the same time by one SQL statement,
+ * whichever requests ask. No row is kept: what is committed is seen by the next read.
+ *
+ * Whoever has very many installations, or has made a statement fail, is read by statements of their own, so
+ * that others wait for nobody. That alone is remembered.
  */
 export class InstallationReader {
   readonly #database: Pick<Database, 'query'>;
-  #waiting = new Map<string, Read>();
-  /** The first who waits: traces show the statement under that request, not under the one before. */
-  #first = new AsyncResource('InstallationReader');
-  #statements = 0;
-  #turnEnd: NodeJS.Immediate | undefined;
-  #patienceEnd: NodeJS.Timeout | undefined;
-  #turnTimeout: NodeJS.Timeout | undefined;
-  #answered = 0;
-  /** To be read by statements of their own, in turn. */
-  readonly #alone = new Map<Read, string>();
-  #lanes = 0;
-  /** Those who have waited in vain, a moment ago. */
-  readonly #refused = new Map<string, Read>();
+  readonly #difficult = new LRUCache<string, true>({ max: REMEMBERED_USERS });
+  // Together they leave a connection of the pool to probes.
+  readonly #shared = new ReadQueue<UserWithInstallations | null, UserRow>({
+    size: 1_000,
+    statements: 6,
+    query: (userIds) => this.#select(userIds, SHARED_STATEMENT_TIMEOUT),
+    succeeded: (reads, rows) => this.#answer(reads, rows),
+    failed: (reads, cause) => {
+      const mayBeOneOfThem = !isDatabaseUnavailable(cause) || isStatementLate(cause);
+      if (mayBeOneOfThem) this.#separate(reads);
+      else refuse(reads, cause);
+    },
+  });
+  readonly #apart = new ReadQueue<UserWithInstallations | null, UserRow>({
+    size: 1,
+    statements: 3,
+    query: (userIds) => this.#select(userIds, STATEMENT_TIMEOUT),
+    succeeded: (reads, rows) => {
+      for (const userId of reads.keys()) this.#difficult.delete(userId);
+      this.#answer(reads, rows);
+    },
+    failed: refuse,
+  });
 
   constructor(database: Pick<Database, 'query'>) {
     this.#database = database;
@@ -132,133 +126,35 @@ export class InstallationReader {
    * @throws {CodedError} `SERVICE_UNAVAILABLE`
    */
   read(userId: string): Promise<UserWithInstallations | null> {
-    const asked = this.#refused.get(userId) ?? this.#waiting.get(userId);
-    if (asked) return asked.promise;
-    if (this.#waiting.size === 0) this.#first = new AsyncResource('InstallationReader');
-    const read = newRead();
-    this.#waiting.set(userId, read);
-    this.#schedule();
-    return read.promise;
+    const queue = this.#difficult.has(userId) ? this.#apart : this.#shared;
+    return queue.read(userId);
   }
 
-  /**
-   * One statement at a time carries the most requests. Only a slow one, of somebody with thousands of
-   * installations or behind a bad network, is not waited for.
-   */
-  #schedule(): void {
-    if (this.#waiting.size === 0) return;
-    if (this.#statements === MAX_STATEMENTS)
-      this.#turnTimeout ??= setTimeout(this.#refuseWaiting, TURN_TIMEOUT);
-    else if (this.#statements === 0) this.#turnEnd ??= setImmediate(this.#send);
-    else this.#patienceEnd ??= setTimeout(this.#send, PATIENCE);
+  async #select(userIds: string[], timeout: number): Promise<UserRow[]> {
+    const read = { name: NAME, timeout };
+    return (await this.#database.query<UserRow>(SELECT_USERS, [userIds], read)).rows;
   }
 
-  #send = async (): Promise<void> => {
-    const reads = this.#takeWaiting();
-    this.#statements++;
-    const started = performance.now();
-    let rows: UserRow[];
-    const separation = this.#separateIfSlow(reads);
-    try {
-      const ids = [...reads.keys()];
-      ({ rows } = await this.#first.runInAsyncScope(() =>
-        this.#database.query<UserRow>(SELECT_USERS, [ids], NAME),
-      ));
-    } catch (cause) {
-      if (reads.size > 1 && !isDatabaseUnavailable(cause)) this.#separate(reads);
-      else this.#refuse(reads, cause);
-      return;
-    } finally {
-      clearTimeout(separation);
-      this.#next();
-      if (statements.hasSubscribers)
-        statements.publish({ users: reads.size, milliseconds: performance.now() - started });
+  #answer(reads: UserReads, rows: UserRow[]): void {
+    for (const row of rows) {
+      if (row.installations !== null && row.installations.length > LARGE)
+        this.#difficult.set(row.id, true);
+      reads.get(row.id)?.resolve(new UserWithInstallations(row));
     }
-    this.#answered++;
-    for (const row of rows) reads.get(row.id)?.resolve(new UserWithInstallations(row));
     // Those that are answered already stay so: the rest do not exist.
     for (const read of reads.values()) read.resolve(null);
-  };
-
-  #takeWaiting(): Map<string, Read> {
-    clearImmediate(this.#turnEnd);
-    clearTimeout(this.#patienceEnd);
-    clearTimeout(this.#turnTimeout);
-    this.#turnEnd = this.#patienceEnd = this.#turnTimeout = undefined;
-    const reads = this.#waiting;
-    this.#waiting = new Map();
-    return reads;
   }
 
-  /** No statement has ended for so long that none can be sent: the callers have waited enough. */
-  #refuseWaiting = (): void => {
-    this.#refuse(this.#takeWaiting(), new DatabaseBusyError());
-  };
-
-  /**
-   * Unless the database itself hangs, so that no other statement was answered meanwhile: more statements
-   * would not help.
-   */
-  #separateIfSlow(reads: Map<string, Read>): NodeJS.Timeout | undefined {
-    if (reads.size === 1) return undefined;
-    const answered = this.#answered;
-    return setTimeout(() => {
-      if (this.#answered > answered || reads.size <= FEW) this.#separate(reads);
-    }, SHARED_STATEMENT_PATIENCE);
-  }
-
-  /** One whose rows are slow or impossible to read must not fail the others of the same statement. */
-  #separate(reads: Map<string, Read>): void {
-    for (const [userId, read] of reads) this.#alone.set(read, userId);
-    for (let lane = this.#lanes; lane < LANES; lane++) this.#readAlone();
-    setTimeout(() => {
-      const left = [...reads].filter(([, read]) => this.#alone.has(read));
-      this.#refuse(new Map(left), new DatabaseBusyError());
-    }, STATEMENT_TIMEOUT);
-  }
-
-  async #readAlone(): Promise<void> {
-    this.#lanes++;
-    for (const [read, userId] of this.#alone) {
-      this.#alone.delete(read);
-      try {
-        const { rows } = await this.#database.query<UserRow>(SELECT_USERS, [[userId]], NAME);
-        read.resolve(rows[0] ? new UserWithInstallations(rows[0]) : null);
-      } catch (cause) {
-        this.#refuse(new Map([[userId, read]]), cause);
-      }
+  #separate(reads: UserReads): void {
+    for (const [userId, read] of reads) {
+      this.#difficult.set(userId, true);
+      this.#apart.add(userId, read);
     }
-    this.#lanes--;
-  }
-
-  /** Whoever came too late comes too late again: GraphQL's fast path leaves a failure to Apollo Server. */
-  #refuse(reads: Map<string, Read>, cause: unknown): void {
-    const unavailable = isDatabaseUnavailable(cause);
-    const error = unavailable ? new CodedError('SERVICE_UNAVAILABLE', { cause }) : cause;
-    for (const read of reads.values()) {
-      this.#alone.delete(read);
-      read.reject(error);
-    }
-    if (!isDatabaseLate(cause)) return;
-    for (const [userId, read] of reads) this.#refused.set(userId, read);
-    setTimeout(() => {
-      for (const userId of reads.keys()) this.#refused.delete(userId);
-    }, REFUSAL_HOLDS);
-  }
-
-  /** Before the answers are given out, so that the database works on the next ones meanwhile. */
-  #next(): void {
-    this.#statements--;
-    if (this.#waiting.size >= WORTH_A_STATEMENT) this.#send();
-    else this.#schedule();
   }
 }
 
-function newRead(): Read {
-  const read = {} as { -readonly [key in keyof Read]: Read[key] };
-  read.promise = new Promise((resolve, reject) => {
-    read.resolve = resolve;
-    read.reject = reject;
-  });
-  return read;
+function refuse(reads: UserReads, cause: unknown): void {
+  const unavailable = isDatabaseUnavailable(cause);
+  const error = unavailable ? new CodedError('SERVICE_UNAVAILABLE', { cause }) : cause;
+  for (const read of reads.values()) read.reject(error);
 }

@@ -16,8 +16,8 @@ export class UserResolver {
     nullable: true,
     description: 'The signed-in user. `UNAUTHENTICATED` without a session.',
   })
-  viewer(@Ctx() { viewer }: Context): Promise<User> {
-    return this.#users.findViewer(viewer);
+  viewer(@Ctx() context: Context): Promise<User> {
+    return this.#users.findViewer(context);
   }
 
   @Query(() => User, {
@@ -27,8 +27,8 @@ export class UserResolver {
   })
   user(
     @Arg('id', () => ID, { description: 'The user’s id, as the session has it.' }) id: string,
-    @Ctx() { viewer }: Context,
+    @Ctx() context: Context,
   ): Promise<User> {
-    return this.#users.find(viewer, id);
+    return this.#users.find(context, id);
   }
 }

@@ -1,3 +1,4 @@
+import type { Context } from '../context.js';
 import { CodedError } from '../errors.js';
 import type {
   InstallationReader,
@@ -17,8 +18,8 @@ export class UserService {
   }
 
   /** The session's own user, with the installations. @throws {CodedError} as `find` does */
-  async findViewer(viewer: Viewer | null): Promise<UserWithInstallations> {
-    return this.find(viewer, viewer?.id ?? '');
+  async findViewer(context: Context): Promise<UserWithInstallations> {
+    return this.find(context, context.viewer?.id ?? '');
   }
 
   /**
@@ -26,9 +27,10 @@ export class UserService {
    *
    * @throws {CodedError} `UNAUTHENTICATED`, `NOT_FOUND` or `SERVICE_UNAVAILABLE`
    */
-  async find(viewer: Viewer | null, userId: string): Promise<UserWithInstallations> {
-    authorize(viewer, userId);
-    const user = await this.#reader.read(userId);
+  async find(context: Context, userId: string): Promise<UserWithInstallations> {
+    authorize(context.viewer, userId);
+    context.ownUser ??= this.#reader.read(userId);
+    const user = await context.ownUser;
     if (user === null) throw new CodedError('NOT_FOUND');
     return user;
   }

@@ -1,0 +1,132 @@
+import { AsyncResource } from 'node:async_hooks';
+import { DatabaseBusyError } from '../database/availability.js';
+import { statements } from '../operations/events.js';
+import { TURN_TIMEOUT } from '../timeouts.js';
+
+/** A user that is asked for, by one request or several at once. */
+export interface Read<User> {
+  readonly promise: Promise<User>;
+  resolve(user: User): void;
+  reject(error: unknown): void;
+}
+
+/** Reads by the id of their user. */
+export type Reads<User> = Map<string, Read<User>>;
+
+export interface ReadQueueOptions<User, Row> {
+  /** Reads that share a statement, at most. */
+  size: number;
+  /** Statements under way at a time, at most. */
+  statements: number;
+  query(userIds: string[]): Promise<Row[]>;
+  succeeded(reads: Reads<User>, rows: Row[]): void;
+  failed(reads: Reads<User>, cause: unknown): void;
+}
+
+/** Reads that are worth a statement at once, in step with the one before. */
+const WORTH_A_STATEMENT = 8;
+/** Milliseconds after which a statement is slow, and those who wait get one of their own. */
+const PATIENCE = 5;
+
+/**
+ * Gathers reads into statements. One statement at a time carries the most requests: the next one gathers
+ * while it is under way. Only a slow one, as behind a bad network, is not waited for.
+ */
+export class ReadQueue<User, Row> {
+  readonly #options: ReadQueueOptions<User, Row>;
+  #waiting: Reads<User> = new Map();
+  /** The first who waits: traces show the statement under that request, not under the one before. */
+  #first = new AsyncResource('ReadQueue');
+  #statements = 0;
+  #turnEnd: NodeJS.Immediate | undefined;
+  #patienceEnd: NodeJS.Timeout | undefined;
+  #turnTimeout: NodeJS.Timeout | undefined;
+
+  constructor(options: ReadQueueOptions<User, Row>) {
+    this.#options = options;
+  }
+
+  read(userId: string): Promise<User> {
+    const asked = this.#waiting.get(userId);
+    if (asked) return asked.promise;
+    const read = newRead<User>();
+    this.add(userId, read);
+    return read.promise;
+  }
+
+  add(userId: string, read: Read<User>): void {
+    if (this.#waiting.size === 0) this.#first = new AsyncResource('ReadQueue');
+    this.#waiting.set(userId, read);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#waiting.size === 0) return;
+    if (this.#statements === this.#options.statements)
+      this.#turnTimeout ??= setTimeout(this.#refuseWaiting, TURN_TIMEOUT);
+    else if (this.#statements === 0) this.#turnEnd ??= setImmediate(this.#send);
+    else this.#patienceEnd ??= setTimeout(this.#send, PATIENCE);
+  }
+
+  #send = async (): Promise<void> => {
+    const sender = this.#first;
+    const reads = this.#take(this.#options.size);
+    this.#statements++;
+    this.#schedule();
+    const started = performance.now();
+    let rows: Row[];
+    try {
+      const userIds = [...reads.keys()];
+      rows = await sender.runInAsyncScope(() => this.#options.query(userIds));
+    } catch (cause) {
+      this.#options.failed(reads, cause);
+      return;
+    } finally {
+      this.#next();
+      if (statements.hasSubscribers)
+        statements.publish({ users: reads.size, milliseconds: performance.now() - started });
+    }
+    this.#options.succeeded(reads, rows);
+  };
+
+  #take(size: number): Reads<User> {
+    clearImmediate(this.#turnEnd);
+    clearTimeout(this.#patienceEnd);
+    clearTimeout(this.#turnTimeout);
+    this.#turnEnd = this.#patienceEnd = this.#turnTimeout = undefined;
+    const waiting = this.#waiting;
+    if (waiting.size <= size) {
+      this.#waiting = new Map();
+      return waiting;
+    }
+    const reads: Reads<User> = new Map();
+    for (const [userId, read] of waiting) {
+      if (reads.size === size) break;
+      reads.set(userId, read);
+      waiting.delete(userId);
+    }
+    return reads;
+  }
+
+  /** Before the answers are given out, so that the database works on the next ones meanwhile. */
+  #next(): void {
+    this.#statements--;
+    const worth = Math.min(WORTH_A_STATEMENT, this.#options.size);
+    if (this.#waiting.size >= worth) this.#send();
+    else this.#schedule();
+  }
+
+  /** No statement has ended for so long that none can be sent: the callers have waited enough. */
+  #refuseWaiting = (): void => {
+    this.#options.failed(this.#take(Number.POSITIVE_INFINITY), new DatabaseBusyError());
+  };
+}
+
+function newRead<User>(): Read<User> {
+  const read = {} as { -readonly [key in keyof Read<User>]: Read<User>[key] };
+  read.promise = new Promise((resolve, reject) => {
+    read.resolve = resolve;
+    read.reject = reject;
+  });
+  return read;
+}
