@@ -32,8 +32,8 @@ ${ERROR_CODES_DESCRIPTION}`;
 
 /** As many as help a person; an attacker's document could have any number. */
 const MAX_VALIDATION_ERRORS = 5;
-/** Parsed and validated, so that they need not be again. */
-const REMEMBERED_DOCUMENTS = 500;
+/** Parsed and validated. Of those that come often, the compiled ones are remembered beside. */
+const REMEMBERED_DOCUMENTS = 100;
 
 /** The schema of all resolvers, each handed the services it translates for. */
 export function createSchema(users: UserService): GraphQLSchema {

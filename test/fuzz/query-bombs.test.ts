@@ -148,8 +148,7 @@ describe.each([
   );
 
   // Times are told by the long form only: a test of each change may not depend on the machine.
-  const measured = TIMES > 1 ? test : test.skip;
-  measured(
+  (TIMES > 1 ? test : test.skip)(
     `takes at most ${MILLISECONDS} ms of the processor and ${MEGABYTES} MB`,
     async () => {
       const figures: { name: string; milliseconds: number; worst: number; megabytes: number }[] =
