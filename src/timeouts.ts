@@ -7,6 +7,8 @@
  * - A request, and the drain at the end, outlast every read.
  */
 
+/** Before a request too many is refused: see docs/decisions/0009-faults.md. */
+export const REFUSAL_DELAY = 750;
 /** A read's wait while all statements that may be under way hang. */
 export const TURN_TIMEOUT = 500;
 /** For a connection from the pool, and for a new one to be opened: the pool knows one time for both. */
