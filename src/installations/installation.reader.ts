@@ -29,14 +29,14 @@ const isoOr = (column: string, other: string) =>
  */
 const SELECT_USERS = `
   SELECT u.id, ${isoOr('u.created_at', 'u.updated_at')} AS created_at,
-    ${isoOr('u.updated_at', 'u.created_at')} AS updated_at, (
-    SELECT string_agg(
+    ${isoOr('u.updated_at', 'u.created_at')} AS updated_at, coalesce((
+    SELECT '[' || string_agg(
       '{"id":' || id || ',"neptun_user_id":' || to_json(neptun_user_id)
         || ',"github_installation_id":"' || github_installation_id
         || '","created_at":"' || ${isoOr('created_at', 'updated_at')}
-        || '","updated_at":"' || ${isoOr('updated_at', 'created_at')} || '"}', ',')
+        || '","updated_at":"' || ${isoOr('updated_at', 'created_at')} || '"}', ',') || ']'
     FROM (SELECT * FROM github_app_installation WHERE neptun_user_id = u.id ORDER BY id) i
-  ) AS installations
+  ), '[]') AS installations
   FROM neptun_user u WHERE u.id = ANY($1::text[])`;
 
 /** Characters of one user's installations, some 400 of them, beyond which they hold others up. */
@@ -53,8 +53,8 @@ interface UserRow {
   id: string;
   created_at: string;
   updated_at: string;
-  /** JSON objects, comma separated; `null`: none. */
-  installations: string | null;
+  /** A JSON array. */
+  installations: string;
 }
 
 /** A user as it was read, with the installations as JSON text and as objects. */
@@ -69,7 +69,7 @@ export class UserWithInstallations {
     this.id = row.id;
     this.createdAt = row.created_at;
     this.updatedAt = row.updated_at;
-    this.installationsJson = `[${row.installations ?? ''}]`;
+    this.installationsJson = row.installations;
   }
 
   get installations() {
@@ -137,8 +137,7 @@ export class InstallationReader {
 
   #answer(reads: UserReads, rows: UserRow[]): void {
     for (const row of rows) {
-      if (row.installations !== null && row.installations.length > LARGE)
-        this.#difficult.set(row.id, true);
+      if (row.installations.length > LARGE) this.#difficult.set(row.id, true);
       reads.get(row.id)?.resolve(new UserWithInstallations(row));
     }
     // Those that are answered already stay so: the rest do not exist.
