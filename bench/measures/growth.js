@@ -13,6 +13,8 @@ const COUNTS = [1, 10, 100, 1000, 10_000];
 const LOSS_ALLOWED = 0.05;
 const HOLD_UP_ALLOWED = 20;
 const LINEAR = 1.25;
+/** Seconds until V8 has compiled what is hot. */
+const WARM_UP = 8;
 
 /** What becomes of the server when the table grows, and when one user has very many rows. */
 export async function measureGrowth({ rounds, seconds }) {
@@ -35,7 +37,10 @@ export async function measureGrowth({ rounds, seconds }) {
 async function measureTable(stages, { rounds, seconds }) {
   const results = [];
   for (const kind of Object.keys(kinds)) {
-    for (const stage of stages) await verify(stage.server, kind, stage);
+    for (const stage of stages) {
+      await verify(stage.server, kind, stage);
+      await wrk(stage.server, kind, stage.users, { seconds: WARM_UP });
+    }
     const rates = stages.map(() => []);
     for (let round = 0; round < rounds; round++) {
       for (const [index, { server, users }] of stages.entries()) {

@@ -6,7 +6,10 @@ import { prepare, serve } from '../lib/serve.js';
 import { verify } from '../lib/verify.js';
 import { wrk } from '../lib/wrk.js';
 
-const WARM_UP = 2;
+/** Seconds before the first round: V8 goes on compiling what is hot for some hundred thousand requests. */
+const WARM_UP = 8;
+/** Seconds before each measured part of a round, in which connections are made and caches filled again. */
+const RUN_UP = 1;
 
 /**
  * Everyone side by side: all are started and their answers verified, then they are loaded in turn,
@@ -33,12 +36,13 @@ async function measureKind(kind, database, { rounds, seconds, only }) {
     const server = await serve(candidate, { databaseUrl, user: users[0], kind, env });
     await verify(server, kind, database);
     if (candidate.name === 'ours') env.CONSTANT_BODY = await sampleBody(server, users[0]);
+    await wrk(server, kind, users, { seconds: WARM_UP });
     running.push({ server, rates: [] });
   }
 
   for (let round = 1; round <= rounds; round++) {
     for (const { server, rates } of running) {
-      await wrk(server, kind, users, { seconds: WARM_UP });
+      await wrk(server, kind, users, { seconds: RUN_UP });
       const { rate } = await wrk(server, kind, users, { seconds });
       rates.push(rate);
       console.log(
