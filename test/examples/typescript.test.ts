@@ -13,7 +13,7 @@ describeInBrowser('The document’s TypeScript example', (visit) => {
     const { code } = await transform(documentedCode('typescript', server().url), {
       jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
     });
-    await page.goto(`${server().url}/openapi.json`);
+    await page.goto(`${server().url}/graphiql/`);
     return page.evaluate(
       `(() => { ${code}; return getGithubInstallations(${JSON.stringify(userId)}); })()`,
     );
