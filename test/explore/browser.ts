@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe } from '@jest/globals';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 
 const EXECUTABLE = '/usr/bin/chromium';
 const ARGUMENTS = [
@@ -24,10 +24,17 @@ export interface Visit {
   errors: string[];
 }
 
-/** Runs tests in a real Chromium; where there is none, CI fails and others are told. */
+/**
+ * Runs tests in a real Chromium; where there is none, CI fails and others are told.
+ *
+ * @param tests handed a way to visit one origin and no other, and one to get a profile that goes anywhere
+ */
 export function describeInBrowser(
   name: string,
-  tests: (visit: (origin: string) => Promise<Visit>) => void,
+  tests: (
+    visit: (origin: string) => Promise<Visit>,
+    profile: () => Promise<BrowserContext>,
+  ) => void,
 ): void {
   const there = existsSync(EXECUTABLE);
   if (!there && process.env.CI) throw new Error(`${EXECUTABLE} is missing: install chromium`);
@@ -40,7 +47,10 @@ export function describeInBrowser(
       browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS });
     });
     afterAll(() => browser?.close());
-    tests((origin) => visit(browser, origin));
+    tests(
+      (origin) => visit(browser, origin),
+      () => browser.newContext(),
+    );
   });
 }
 

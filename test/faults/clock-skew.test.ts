@@ -1,0 +1,77 @@
+import { describe, expect, jest, test } from '@jest/globals';
+import { defaults, seal } from 'iron-webcrypto';
+import { SESSION_HEADER } from '../../src/session/session-cookie.js';
+import { run, serve } from '../cli/process.js';
+import { PASSWORD } from '../helpers/server.js';
+
+const USER = 'user123';
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+/** Milliseconds, as is everything here; the server's configuration has seconds. */
+const MAX_AGE = HOUR;
+/** The issuer's clock, by which all sessions are sealed. */
+const ISSUED = Date.parse('2026-03-29T00:30:00Z');
+
+/** A session that says when it began, and whose seal ends after so long: by the issuer's clock. */
+async function sealed(createdAt: number, ttl: number): Promise<string> {
+  const clock = jest.spyOn(Date, 'now').mockReturnValue(ISSUED);
+  const session = { id: 'x', createdAt, data: { user: { id: USER } } };
+  const text = seal(session, PASSWORD, { ...defaults, ttl });
+  return text.finally(() => clock.mockRestore());
+}
+
+/** A server whose clock stands still at a time: `true`, where it takes a session for one that holds. */
+async function serverAt(time: number) {
+  const at = new Date(time).toISOString().replace('T', ' ').slice(0, 19);
+  // Timers go on: only what time of day it is stands still.
+  const { stdout } = await run('faketime', ['--exclude-monotonic', '-f', at, 'env'], { TZ: 'UTC' });
+  const faked = stdout.matchAll(/^(LD_PRELOAD|FAKETIME(?:_DONT_FAKE_MONOTONIC)?)=(.*)$/gm);
+  const server = await serve({
+    ...Object.fromEntries(Array.from(faked, ([, name, value]) => [name, value])),
+    TZ: 'UTC',
+    SESSION_PASSWORD: PASSWORD,
+    SESSION_MAX_AGE: String(MAX_AGE / 1000),
+    LOG_LEVEL: 'silent',
+  });
+  return {
+    ...server,
+    async holds(session: string): Promise<boolean> {
+      const ask = () =>
+        fetch(`${server.url}/api/users/${USER}/installations`, {
+          headers: { [SESSION_HEADER]: session },
+        });
+      const answers = [await ask(), await ask()];
+      for (const { headers } of answers) {
+        expect(Date.parse(headers.get('date') ?? '')).toBe(time);
+      }
+      const [first, remembered] = answers.map(({ status }) => status);
+      expect([200, 401]).toContain(first);
+      expect(remembered).toBe(first);
+      return first === 200;
+    },
+  };
+}
+
+describe.each([
+  ['2 h behind', -2 * HOUR],
+  ['90 s behind', -1.5 * MINUTE],
+  ['not off', 0],
+  ['90 s ahead', 1.5 * MINUTE],
+  ['2 h ahead', 2 * HOUR],
+])('A server whose clock is %s', (_name, skew) => {
+  const now = ISSUED + skew;
+
+  test('refuses a session from 60 s after its seal’s end, or beyond its greatest age, to the millisecond', async () => {
+    const server = await serverAt(now);
+    // From the issuer's end of the seal on, by this clock; a seal cannot be made that has ended.
+    const lastEnd = skew - MINUTE;
+    expect(await server.holds(await sealed(now, Math.max(lastEnd + 1, 1)))).toBe(true);
+    if (lastEnd > 0) expect(await server.holds(await sealed(now, lastEnd))).toBe(false);
+    // 0: a seal that never ends.
+    expect(await server.holds(await sealed(now - MAX_AGE, 0))).toBe(true);
+    expect(await server.holds(await sealed(now - MAX_AGE - 1, 0))).toBe(false);
+    // One of this moment: too old where the clocks differ by more than the greatest age.
+    expect(await server.holds(await sealed(ISSUED, 0))).toBe(skew <= MAX_AGE);
+    expect(await server.stop('SIGTERM')).toBe(0);
+  });
+});

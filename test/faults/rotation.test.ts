@@ -1,0 +1,99 @@
+import { Agent } from 'node:http';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Started } from '../cli/process.js';
+import { startNginx } from '../deploy/nginx-example.js';
+import { createDatabase, describeOnPostgres, type TestDatabase } from '../helpers/databases.js';
+import { freePort } from '../helpers/postgres-cluster.js';
+import { cookieOf, startTestServer, type TestServer } from '../helpers/server.js';
+import { size } from '../helpers/size.js';
+import { type Answer, addCallers, type Caller, rest, viewer } from './load.js';
+
+const OLD = 'the old password, which has 32 characters or more';
+const NEW = 'the new password, which has 32 characters or more';
+const USERS = size(50, 1_000);
+const REQUESTS_A_PHASE = size(500, 20_000);
+const CLIENTS = 12;
+
+/** How many answers of each kind; others by what they were. */
+type Tally = Record<string, number>;
+
+describeOnPostgres('The password is changed on three instances behind nginx', () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
+  const servers: TestServer[] = [];
+  let database: TestDatabase;
+  let ports: [number, number, number];
+  let nginx: Started & { url: string };
+
+  /** Restarts one instance after the other with these passwords. */
+  async function roll(passwords: object): Promise<void> {
+    for (const [n, port] of ports.entries()) {
+      await servers[n]?.close();
+      servers[n] = await startTestServer(database, { PORT: String(port), ...passwords });
+      await servers[n].ready;
+    }
+  }
+
+  beforeAll(async () => {
+    database = await createDatabase('PostgreSQL');
+    ports = [await freePort(), await freePort(), await freePort()];
+    await roll({ SESSION_PASSWORD: OLD });
+    nginx = await startNginx(ports);
+  });
+  afterAll(async () => {
+    agent.destroy();
+    await nginx?.stop('SIGTERM');
+    await Promise.all(servers.map((server) => server.close()));
+    await database?.remove();
+  });
+
+  /** What became of requests with these cookies while something was done, and of some more. */
+  async function ask(cookies: Record<string, Caller[]>, work = async () => {}) {
+    const tallies: Record<string, Tally> = {};
+    const kinds = Object.entries(cookies);
+    let [sent, working] = [0, true];
+    const client = async () => {
+      while (working || sent < REQUESTS_A_PHASE) {
+        const n = sent++;
+        const [kind, callers] = kinds[n % kinds.length] as [string, Caller[]];
+        const caller = callers[Math.floor(n / kinds.length) % callers.length] as Caller;
+        const answer = kindOf(await (n % 3 ? rest : viewer)(nginx.url, caller, agent), caller);
+        tallies[kind] = { ...tallies[kind], [answer]: (tallies[kind]?.[answer] ?? 0) + 1 };
+      }
+    };
+    const clients = Array.from({ length: CLIENTS }, client);
+    await work().finally(() => {
+      working = false;
+    });
+    await Promise.all(clients);
+    return tallies;
+  }
+
+  test('no session that holds is refused, and the old ones are, once they shall be', async () => {
+    const callers = await addCallers(database.env.DATABASE_URL ?? '', USERS);
+    const sealedWith = (password: string) =>
+      Promise.all(
+        callers.map(async (caller) => ({ ...caller, cookie: await cookieOf(caller.id, password) })),
+      );
+    const [before, after] = [await sealedWith(OLD), await sealedWith(NEW)];
+    const right = { right: expect.any(Number) };
+    const refused = { refused: expect.any(Number) };
+    const accepting = await ask({ before }, () =>
+      roll({ SESSION_PASSWORD: NEW, SESSION_PASSWORD_PREVIOUS: OLD }),
+    );
+    expect(accepting).toEqual({ before: right });
+    // Now the web application may be given the new password.
+    const both = await ask({ before, after });
+    expect(both).toEqual({ before: right, after: right });
+    const dropping = await ask({ before, after }, () => roll({ SESSION_PASSWORD: NEW }));
+    expect(dropping).toEqual({ before: { ...right, ...refused }, after: right });
+    const changed = await ask({ before, after });
+    expect(changed).toEqual({ before: refused, after: right });
+    if (size(0, 1)) console.info(JSON.stringify({ accepting, both, dropping, changed }));
+  }, 300_000);
+});
+
+function kindOf({ status, body }: Answer, { githubId }: Caller): string {
+  if (status === 200 && body.includes(`"${githubId}"`)) return 'right';
+  if (status === 401 || (status === 200 && body.includes('"UNAUTHENTICATED"'))) return 'refused';
+  return `${status} ${body}`;
+}
