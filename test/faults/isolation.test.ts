@@ -1,0 +1,179 @@
+import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { expect, test } from '@jest/globals';
+import { describeOnEachDatabase } from '../helpers/databases.js';
+import { cookieOf, type TestServer, useServer } from '../helpers/server.js';
+import { size } from '../helpers/size.js';
+
+const USERS = size(150, 1_000);
+const ANSWERS = size(8_000, 100_000);
+const CONCURRENCY = 64;
+const MISSING = 'nobody';
+
+interface Someone {
+  id: string;
+  cookie: string;
+  githubIds: string[];
+}
+
+interface Answer {
+  status: number | undefined;
+  body: string;
+}
+
+/** Asks as somebody; with a body, GraphQL over POST. */
+type Send = (me: Someone, path: string, body?: object) => Promise<Answer>;
+
+describeOnEachDatabase(`${USERS} users at once`, (kind) => {
+  const server = useServer(kind);
+
+  test(`get no wrong and no foreign answer among ${ANSWERS}, GraphQL and REST mixed`, async () => {
+    const users = await Promise.all(
+      Array.from({ length: USERS }, (_, n) => addSomeone(server(), n)),
+    );
+    const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENCY });
+    let [asked, answers] = [0, 0];
+    const wrong: string[] = [];
+    const send: Send = (me, path, body) => {
+      answers++;
+      return ask(`${server().url}${path}`, agent, me, body);
+    };
+    const worker = async () => {
+      while (answers < ANSWERS) {
+        const n = asked++;
+        const me = users[(n * 7) % USERS] as Someone;
+        const next = users[(n * 13 + 1) % USERS] as Someone;
+        const other = next === me ? (users[(n * 7 + 1) % USERS] as Someone) : next;
+        const isRight = QUESTIONS[n % QUESTIONS.length] as (typeof QUESTIONS)[number];
+        if (!(await isRight(send, me, other))) wrong.push(`${isRight.name}: ${me.id}, ${other.id}`);
+        if (n % 20 === 0) {
+          answers += 4;
+          if (!(await pipelinedIsRight(server().url, [me, other, me, other]))) {
+            wrong.push(`pipelined: ${me.id}, ${other.id}`);
+          }
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+    agent.destroy();
+    expect(wrong).toEqual([]);
+    if (size(0, 1)) console.info(`${answers} answers to ${USERS} users, ${wrong.length} wrong`);
+  }, 500_000);
+});
+
+async function addSomeone(server: TestServer, n: number): Promise<Someone> {
+  const githubIds = Array.from({ length: n % 6 }, (_, k) => String(n * 1000 + k));
+  const id = await server.addUser(githubIds);
+  return { id, cookie: await cookieOf(id), githubIds };
+}
+
+/** Each asks something and tells whether the answer is right; foreign is to be the same as missing. */
+const QUESTIONS = [
+  async function rest(send: Send, me: Someone, other: Someone) {
+    const mine = await send(me, pathOf(me.id));
+    const theirs = await send(me, pathOf(other.id));
+    const missing = await send(me, pathOf(MISSING));
+    return isRestOf(me, mine) && theirs.status === 404 && isSame(theirs, missing);
+  },
+
+  async function aliasesFragmentsVariables(send: Send, me: Someone, other: Someone) {
+    const query = `query ($me: ID!, $other: ID!) {
+      viewer { id } mine: user(id: $me) { ...U } theirs: user(id: $other) { ...U } again: user(id: $me) { id }
+    } fragment U on User { id installations { neptunUserId githubInstallationId } }`;
+    const variables = { me: me.id, other: other.id };
+    return isData(await send(me, '/graphql', { query, variables }), {
+      viewer: { id: me.id },
+      mine: { id: me.id, installations: installationsOf(me) },
+      theirs: null,
+      again: { id: me.id },
+    });
+  },
+
+  async function swappedAliasesInlineFragments(send: Send, me: Someone, other: Someone) {
+    const query = `{
+      b: user(id: "${other.id}") { ... on User { installations { githubInstallationId } } }
+      a: viewer { ... on User @include(if: true) { installations { neptunUserId } } }
+      a: viewer { installations { githubInstallationId } id @skip(if: true) }
+    }`;
+    const installations = installationsOf(me);
+    return isData(await send(me, '/graphql', { query }), { b: null, a: { installations } });
+  },
+
+  async function foreignAndMissingInGraphql(send: Send, me: Someone, other: Someone) {
+    const query =
+      'query ($id: ID!) { user(id: $id) { id installations { githubInstallationId } } }';
+    const get = (id: string) =>
+      `/graphql?${new URLSearchParams({ query, variables: JSON.stringify({ id }) })}`;
+    const theirs = await send(me, '/graphql', { query, variables: { id: other.id } });
+    const missing = await send(me, '/graphql', { query, variables: { id: MISSING } });
+    const gotTheirs = await send(me, get(other.id));
+    const gotMissing = await send(me, get(MISSING));
+    return (
+      isData(theirs, { user: null }) &&
+      isSame(theirs, missing) &&
+      isSame(gotTheirs, missing) &&
+      isSame(gotMissing, missing)
+    );
+  },
+
+  async function batch(send: Send, me: Someone, other: Someone) {
+    const query = '{ viewer { id installations { githubInstallationId } } }';
+    const theirs = `{ user(id: "${other.id}") { id } }`;
+    const { status, body } = await send(me, '/graphql', [{ query }, { query: theirs }]);
+    return status === 400 && !body.includes('"data"') && !body.includes(other.id);
+  },
+];
+
+const pathOf = (id: string) => `/api/users/${id}/installations`;
+
+const installationsOf = ({ id, githubIds }: Someone) =>
+  githubIds.map((githubId) => ({ neptunUserId: id, githubInstallationId: githubId }));
+
+const isSame = (a: Answer, b: Answer) => a.status === b.status && a.body === b.body;
+
+function isData({ status, body }: Answer, expected: object): boolean {
+  return status === 200 && JSON.stringify(JSON.parse(body).data) === JSON.stringify(expected);
+}
+
+function isRestOf({ id, githubIds }: Someone, { status, body }: Answer): boolean {
+  const items = JSON.parse(body) as { neptun_user_id: string; github_installation_id: string }[];
+  return (
+    status === 200 &&
+    items.every((item) => item.neptun_user_id === id) &&
+    String(items.map((item) => item.github_installation_id)) === String(githubIds)
+  );
+}
+
+/** Several users’ requests over one connection, all sent before any is answered. */
+async function pipelinedIsRight(url: string, users: Someone[]): Promise<boolean> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  users.forEach(({ id, cookie }, n) => {
+    const connection = n === users.length - 1 ? 'close' : 'keep-alive';
+    socket.write(
+      `GET ${pathOf(id)} HTTP/1.1\r\nHost: a\r\nConnection: ${connection}\r\nCookie: ${cookie}\r\n\r\n`,
+    );
+  });
+  const answers = (await text(socket)).split('HTTP/1.1 ').slice(1);
+  return (
+    answers.length === users.length &&
+    users.every((user, n) => {
+      const [head = '', body = ''] = answers[n]?.split('\r\n\r\n') ?? [];
+      return isRestOf(user, { status: Number(head.slice(0, 3)), body });
+    })
+  );
+}
+
+function ask(url: string, agent: Agent, { cookie }: Someone, body?: object): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      cookie,
+      ...(body ? { 'content-type': 'application/json' } : { 'apollo-require-preflight': 'true' }),
+    };
+    const sent = request(url, { agent, method: body ? 'POST' : 'GET', headers }, (response) => {
+      text(response).then((all) => resolve({ status: response.statusCode, body: all }), reject);
+    });
+    sent.on('error', reject).end(body && JSON.stringify(body));
+  });
+}
