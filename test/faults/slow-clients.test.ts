@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,10 +32,11 @@ const slowClients = (cookie: string): SlowClient[] => [
     first:
       'POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n',
     drip: ' ',
-    share: 0.3,
+    share: 0.35,
     told: 'HTTP/1.1 408',
   },
-  { first: request(USER, cookie).repeat(14), drip: '', share: 0.1, told: null },
+  // Fewer than 500 requests under way: who is refused has a small answer, and then no more to read.
+  { first: request(USER, cookie).repeat(14), drip: '', share: 0.05, told: null },
 ];
 
 /** The kernel’s buffers hold some ten of their answers; the server waits with the rest. */
@@ -73,7 +75,6 @@ describeOnPostgres(`${CONNECTIONS} slow clients`, () => {
   test(`are rid of within ${PATIENCE} ms, while others are served`, async () => {
     const cookie = await cookieOf(USER);
     const idle = await latencies(server.url, cookie, async () => sleep(3_000));
-    const others = establishedConnections(port);
     const clients = slowClients(cookie).flatMap((client) =>
       Array.from({ length: CONNECTIONS * client.share }, () => ({
         ...client,
@@ -81,11 +82,13 @@ describeOnPostgres(`${CONNECTIONS} slow clients`, () => {
       })),
     );
     const start = Date.now();
+    await Promise.all(clients.map(({ connected }) => connected));
     const drips = setInterval(() => {
       for (const { socket, drip } of clients) if (socket.writable) socket.write(drip);
     }, 1_000);
     let most = 0;
-    const left = () => establishedConnections(port) - others;
+    const ports = new Set(clients.map(({ socket }) => socket.localPort));
+    const left = () => establishedConnections(port, ports);
     // What their own requests cost is over by then; what counts is that they stay.
     await sleep(2_000);
     const busy = await latencies(server.url, cookie, async () => {
@@ -112,6 +115,7 @@ describeOnPostgres(`${CONNECTIONS} slow clients`, () => {
 
 function open(port: number, { first, told }: SlowClient) {
   const socket = connect(port, '127.0.0.1').on('error', () => {});
+  const connected = once(socket, 'connect');
   let answer = '';
   if (told !== null) {
     socket.setEncoding('latin1').on('data', (text) => {
@@ -119,7 +123,7 @@ function open(port: number, { first, told }: SlowClient) {
     });
   }
   socket.write(first);
-  return { socket, answer: () => answer };
+  return { socket, connected, answer: () => answer };
 }
 
 /** Asks one request after another until the work is done. */
@@ -145,12 +149,18 @@ async function latencies(url: string, cookie: string, work: () => Promise<unknow
   return { statuses, p99: Number(times[Math.floor(times.length * 0.99)]?.toFixed(1)) };
 }
 
-/** By the kernel's own account (proc(5), net/tcp): what a client does not read, it does not see end. */
-function establishedConnections(port: number): number {
-  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  const lines = readFileSync('/proc/net/tcp', 'utf8').split('\n');
-  return lines.filter((line) => {
-    const [, address, , state] = line.trim().split(/\s+/);
-    return address?.endsWith(local) && state === '01';
-  }).length;
+/**
+ * Of a server's port with these ports of clients, by the kernel's own account (proc(5), net/tcp): what a client
+ * does not read, it does not see end.
+ */
+function establishedConnections(port: number, clients: Set<number | undefined>): number {
+  const lines = readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1, -1);
+  const established = lines
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, local = '', , state]) => portOf(local) === port && state === '01')
+    .map(([, , remote = '']) => portOf(remote));
+  // While it changes, one may be listed twice.
+  return new Set(established.filter((remote) => clients.has(remote))).size;
 }
+
+const portOf = (address: string) => Number.parseInt(address.split(':')[1] ?? '', 16);
