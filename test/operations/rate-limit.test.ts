@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { describeOnEachDatabase } from '../helpers/databases.js';
 import { cookieOf, json, useServer } from '../helpers/server.js';
 
@@ -48,5 +48,23 @@ describeOnEachDatabase('Rate limits', (kind) => {
     const response = await server().rest('x', { as: null, headers });
     expect(response.headers.get('access-control-allow-origin')).toBe('https://app.example.com');
     expect(response.headers.get('vary')).toMatch(/Origin.*Cookie/);
+  });
+});
+
+describe('Rate limits behind a proxy', () => {
+  const server = useServer('PGlite', { TRUST_PROXY: '127.0.0.1', RATE_LIMIT_ANONYMOUS: '2' });
+
+  test('count the addresses that it forwards, and of IPv6 a whole /64', async () => {
+    const statusOf = async (address: string) => {
+      const headers = { 'x-forwarded-for': address };
+      const response = await server().rest('x', { as: null, headers });
+      return [(await json(response)).statusCode, response.headers.get('ratelimit-remaining')];
+    };
+    expect(await statusOf('192.0.2.1')).toEqual([401, '1']);
+    expect(await statusOf('192.0.2.2')).toEqual([401, '1']);
+    expect(await statusOf('2001:db8::1')).toEqual([401, '1']);
+    expect(await statusOf('2001:db8::ffff:2')).toEqual([401, '0']);
+    expect(await statusOf('2001:db8::3:3:3:3')).toEqual([429, '0']);
+    expect(await statusOf('2001:db8:0:1::1')).toEqual([401, '1']);
   });
 });

@@ -1,0 +1,64 @@
+import { describe, expect, test } from '@jest/globals';
+import { useServer } from '../helpers/server.js';
+
+const ORIGIN = 'https://app.example.com';
+const OTHER = 'http://localhost:3000';
+
+describe('CORS', () => {
+  const server = useServer('PGlite', {
+    CORS_ORIGINS: `${ORIGIN}, ${OTHER}`,
+    RATE_LIMIT_ANONYMOUS: '100',
+  });
+
+  const preflight = (origin: string, headers: string) =>
+    fetch(`${server().url}/graphql`, {
+      method: 'OPTIONS',
+      headers: {
+        origin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': headers,
+      },
+    });
+
+  test.each([ORIGIN, OTHER])(
+    'lets %s call with credentials, and read what it may act on',
+    async (origin) => {
+      expect(
+        (await preflight(origin, 'content-type')).headers.get('access-control-allow-headers'),
+      ).toContain('content-type');
+      const me = await server().addUser();
+      const { headers } = await server().rest(me, { headers: { origin } });
+      expect(headers.get('access-control-allow-origin')).toBe(origin);
+      expect(headers.get('access-control-allow-credentials')).toBe('true');
+      expect(headers.get('vary')).toContain('Origin');
+      const exposed = headers.get('access-control-expose-headers')?.split(', ') ?? [];
+      for (const name of ['etag', 'x-request-id', 'ratelimit-remaining']) {
+        expect(exposed).toContain(name);
+        expect(headers.get(name)).not.toBeNull();
+      }
+      expect(exposed).toContain('retry-after');
+    },
+  );
+
+  test.each([
+    'null',
+    'http://app.example.com',
+    'https://app.example.com:8443',
+    'https://app.example.com.evil.example',
+    'https://evil-app.example.com',
+    'https://sub.app.example.com',
+    'https://APP.example.com',
+    'http://localhost:30000',
+    `${ORIGIN}, ${OTHER}`,
+  ])('lets nobody else: %s', async (origin) => {
+    const answers = [
+      await preflight(origin, 'content-type'),
+      await server().rest('x', { headers: { origin } }),
+      await server().graphql({ query: '{ viewer { id } }' }, { headers: { origin } }),
+    ];
+    for (const { headers } of answers) {
+      expect(headers.get('access-control-allow-origin')).toBeNull();
+      expect(headers.get('vary')).toContain('Origin');
+    }
+  });
+});
