@@ -54,7 +54,13 @@ export class ReadQueue<User, Row> {
     return read.promise;
   }
 
+  /** Takes over a read of another queue. */
   add(userId: string, read: Read<User>): void {
+    const asked = this.#waiting.get(userId);
+    if (asked) {
+      asked.promise.then(read.resolve, read.reject);
+      return;
+    }
     if (this.#waiting.size === 0) this.#first = new AsyncResource('ReadQueue');
     this.#waiting.set(userId, read);
     this.#schedule();

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { InstallationReader } from '../../src/installations/installation.reader.js';
 import { describeOnPostgres } from '../helpers/databases.js';
 import { useServer } from '../helpers/server.js';
@@ -17,21 +17,23 @@ const DIFFICULT_ROWS = `
 
 describeOnPostgres('Reads that share one statement', () => {
   const server = useServer('PostgreSQL');
+  beforeAll(async () => {
+    await server().database.query(DIFFICULT_ROWS);
+    await server().addUser(['100'], 'slow');
+    await server().addUser(['101'], 'impossible');
+  });
 
   test('are answered though one of them is too slow, or impossible', async () => {
     const { database, addUser } = server();
     const easy = await Promise.all(Array.from({ length: 100 }, (_, n) => addUser([String(n)])));
-    const slow = await addUser(['100'], 'slow');
-    const impossible = await addUser(['101'], 'impossible');
-    await database.query(DIFFICULT_ROWS);
     const isAnswered = async (reader: InstallationReader, id: string) => {
       const user = await reader.read(id);
       expect([user?.id, user?.installations.length]).toEqual([id, 1]);
     };
 
     for (const [difficult, failure] of [
-      [slow, { extensions: { code: 'SERVICE_UNAVAILABLE' } }],
-      [impossible, { code: '54000' }],
+      ['slow', { extensions: { code: 'SERVICE_UNAVAILABLE' } }],
+      ['impossible', { code: '54000' }],
     ] as const) {
       for (const others of [easy.slice(0, 3), easy]) {
         const reader = new InstallationReader(database);
@@ -44,5 +46,15 @@ describeOnPostgres('Reads that share one statement', () => {
         await failed;
       }
     }
+  });
+
+  test('of a user who is asked for again and again all end, however slow they are', async () => {
+    const reader = new InstallationReader(server().database);
+    const asked: Promise<unknown>[] = [];
+    for (let n = 0; n < 20; n++) {
+      asked.push(reader.read('slow').catch((error) => error.extensions.code));
+      await sleep(30);
+    }
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(['SERVICE_UNAVAILABLE']));
   });
 });
