@@ -10,7 +10,6 @@ import { Database } from './database/database.js';
 import { createPool, type Pool } from './database/pool.js';
 import { DEMO_USER, seedOnce } from './database/seed.js';
 import { describeError } from './operations/error-log.js';
-import { createMetricsServer } from './operations/metrics.js';
 import { demoSession } from './session/demo-session.js';
 import { sessionPassword } from './session/session-password.js';
 import { SessionReader } from './session/session-reader.js';
@@ -95,6 +94,8 @@ async function listen(app: FastifyInstance, { host, port }: Config): Promise<voi
 
 async function listenForMetrics(pool: Pool, { host, metricsPort }: Config): Promise<Server | null> {
   if (metricsPort === null) return null;
+  // Not loaded where it is off.
+  const { createMetricsServer } = await import('./operations/metrics.js');
   const server = createMetricsServer(pool).listen(metricsPort, host);
   await once(server, 'listening').catch((error) =>
     explain(error, host, 'METRICS_PORT', metricsPort),

@@ -1,8 +1,9 @@
 /**
  * Every time-out of the process, in milliseconds. They agree so that who asks first gives up last:
  *
- * - A read waits for its turn, for a connection, and for its statement. Where all hangs, it is given up at
- *   the latest after a shared statement and one of its own: 2,100, so that no caller waits for three seconds.
+ * - A read waits for its turn, for a connection, and for its statement: a shared one, and then one of its own
+ *   where the first was late. Behind a network that hangs the two have taken 2,300, so that no caller waits for
+ *   three seconds.
  * - A statement that is given up is cancelled on the server as well, in the background.
  * - A request, and the drain at the end, outlast every read.
  */
@@ -19,10 +20,10 @@ export const CONNECTION_TIMEOUT = 1_000;
  * they take.
  */
 export const STATEMENT_TIMEOUT = 1_400;
-/** To deliver the cancellation of a statement that was given up. */
-export const CANCEL_TIMEOUT = 1_000;
 /** The same of a statement that several reads share: each gets one of its own after it. */
 export const SHARED_STATEMENT_TIMEOUT = 700;
+/** To deliver the cancellation of a statement that was given up. */
+export const CANCEL_TIMEOUT = 1_000;
 /** For a client to send its request, from its first byte or from its connection. */
 export const REQUEST_TIMEOUT = 14_000;
 /** Between two looks for clients that are late: Node.js looks every 30 s by itself. */
