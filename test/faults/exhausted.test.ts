@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import pg from 'pg';
 import { type Served, serve } from '../cli/process.js';
 import { createDatabase, type TestDatabase } from '../helpers/databases.js';
-import { PASSWORD } from '../helpers/server.js';
+import { UNLIMITED } from '../helpers/server.js';
 import { size } from '../helpers/size.js';
 import { type Answer, addCallers, ask, type Caller, rest, viewer } from './load.js';
 
@@ -18,13 +18,7 @@ let callers: Caller[];
 
 beforeAll(async () => {
   database = await createDatabase('PostgreSQL');
-  server = await serve({
-    ...database.env,
-    SESSION_PASSWORD: PASSWORD,
-    RATE_LIMIT: '0',
-    RATE_LIMIT_ANONYMOUS: '0',
-    LOG_LEVEL: 'silent',
-  });
+  server = await serve({ ...database.env, ...UNLIMITED });
   callers = await addCallers(database.env.DATABASE_URL as string, 200);
 });
 afterAll(async () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import pg from 'pg';
 import { type Served, serve } from '../cli/process.js';
 import { createCluster, findPostgres, type PostgresCluster } from '../helpers/postgres-cluster.js';
-import { PASSWORD } from '../helpers/server.js';
+import { UNLIMITED } from '../helpers/server.js';
 import { size } from '../helpers/size.js';
 import { addCallers, type Caller, rest, type Tally, underLoad } from './load.js';
 
@@ -19,12 +19,7 @@ let callers: Caller[];
 
 beforeAll(async () => {
   cluster = await createCluster(findPostgres() as string);
-  server = await serve({
-    DATABASE_URL: cluster.url,
-    SESSION_PASSWORD: PASSWORD,
-    RATE_LIMIT: '0',
-    LOG_LEVEL: 'silent',
-  });
+  server = await serve({ DATABASE_URL: cluster.url, ...UNLIMITED });
   callers = await addCallers(cluster.url, 50);
 });
 afterAll(async () => {
@@ -39,6 +34,15 @@ async function withAdmin<Result>(work: (admin: pg.Client) => Promise<Result>): P
   } finally {
     await admin.end();
   }
+}
+
+/** Statements that read users hang at a lock until `unlock`. */
+function whileLocked(work: (unlock: () => Promise<unknown>) => Promise<void>): Promise<void> {
+  return withAdmin(async (locker) => {
+    await locker.query('BEGIN');
+    await locker.query('LOCK TABLE neptun_user IN ACCESS EXCLUSIVE MODE');
+    await work(() => locker.query('COMMIT'));
+  });
 }
 
 const terminate = (admin: pg.Client, from: string) =>
@@ -56,14 +60,12 @@ async function untilWell(tally: Tally): Promise<number> {
 }
 
 test('a read whose backend is killed in mid-query is answered all the same', async () => {
-  await withAdmin(async (admin) => {
-    await admin.query('BEGIN');
-    await admin.query('LOCK TABLE neptun_user IN ACCESS EXCLUSIVE MODE');
+  await whileLocked(async (unlock) => {
     const answer = rest(server.url, callers[0] as Caller);
     await withAdmin(async (other) => {
       while ((await terminate(other, IN_MID_QUERY)).rowCount === 0) await sleep(5);
     });
-    await admin.query('COMMIT');
+    await unlock();
     expect(await answer).toMatchObject({
       status: 200,
       body: expect.stringContaining(callers[0]?.githubId as string),
@@ -72,16 +74,14 @@ test('a read whose backend is killed in mid-query is answered all the same', asy
 });
 
 test('a read is repeated once, not for ever', async () => {
-  await withAdmin(async (admin) => {
-    await admin.query('BEGIN');
-    await admin.query('LOCK TABLE neptun_user IN ACCESS EXCLUSIVE MODE');
+  await whileLocked(async (unlock) => {
     const answer = rest(server.url, callers[0] as Caller);
     await withAdmin(async (other) => {
       for (let killed = 0; killed < 2; await sleep(5))
         killed += (await terminate(other, IN_MID_QUERY)).rowCount ?? 0;
     });
     expect(await answer).toMatchObject({ status: 503, retryAfter: '2' });
-    await admin.query('COMMIT');
+    await unlock();
   });
 });
 

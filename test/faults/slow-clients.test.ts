@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { type Served, serve } from '../cli/process.js';
 import { createDatabase, describeOnPostgres, type TestDatabase } from '../helpers/databases.js';
-import { cookieOf, PASSWORD } from '../helpers/server.js';
+import { cookieOf, UNLIMITED } from '../helpers/server.js';
 import { size } from '../helpers/size.js';
 
 const CONNECTIONS = size(40, 500);
@@ -49,13 +49,7 @@ describeOnPostgres(`${CONNECTIONS} slow clients`, () => {
   let port: number;
   beforeAll(async () => {
     database = await createDatabase('PostgreSQL');
-    server = await serve({
-      ...database.env,
-      SESSION_PASSWORD: PASSWORD,
-      LOG_LEVEL: 'silent',
-      RATE_LIMIT: '0',
-      RATE_LIMIT_ANONYMOUS: '0',
-    });
+    server = await serve({ ...database.env, ...UNLIMITED });
     const client = new pg.Client({ connectionString: database.env.DATABASE_URL });
     await client.connect();
     await client.query('INSERT INTO neptun_user VALUES ($1)', [USER]);

@@ -8,6 +8,14 @@ import { createDatabase, type DatabaseKind, type TestDatabase } from './database
 
 export const PASSWORD = 'a password for tests, 32 characters or more';
 
+/** Of a server that limits and logs nothing. */
+export const UNLIMITED = {
+  SESSION_PASSWORD: PASSWORD,
+  RATE_LIMIT: '0',
+  RATE_LIMIT_ANONYMOUS: '0',
+  LOG_LEVEL: 'silent',
+};
+
 /** The real server, on real HTTP and a real database of its own. */
 export interface TestServer extends RunningServer {
   /** Adds a user with installations of these GitHub ids; returns the user's id. */
@@ -28,11 +36,8 @@ export async function startTestServer(database: TestDatabase, env = {}): Promise
   const server = await startServer(
     loadConfig({
       NODE_ENV: 'test',
-      LOG_LEVEL: 'silent',
       PORT: '0',
-      SESSION_PASSWORD: PASSWORD,
-      RATE_LIMIT: '0',
-      RATE_LIMIT_ANONYMOUS: '0',
+      ...UNLIMITED,
       ...database.env,
       ...env,
     }),
