@@ -114,7 +114,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     shedLoad(api);
     // After what costs nothing, and before a seal is tried, which costs milliseconds.
     await limitRates(api, config);
-    api.addHook('preParsing', (request, _reply, _payload, done) => {
+    api.addHook('preValidation', (request, _reply, done) => {
       if (!request.bringsSeal) return done();
       contexts.opened(request).then((context) => {
         request.context = context;

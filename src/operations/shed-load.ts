@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { CodedError, RETRY_AFTER } from '../errors.js';
 import { REFUSAL_DELAY } from '../timeouts.js';
 
@@ -11,24 +11,42 @@ const MAX_UNDER_WAY = 500;
 /** One for all: making it would cost more than the rest of a refusal. */
 const REFUSAL = new CodedError('SERVICE_UNAVAILABLE');
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    isUnderWay: boolean;
+  }
+}
+
 /**
- * Refuses with 503 what is too much, before a seal is opened or a body read for it. Not at once: a refusal
+ * Refuses with 503 what is too much, before a seal is opened for it, or a body read if it can be. Not at once: a refusal
  * costs nearly as much as an answer, and those who come again at once would leave no time for answers.
+ *
+ * A request is under way from when its body is there until its answer is made, so that no client can hold
+ * it there: one may take its time over a body or over reading an answer, and where a client leaves, Node.js
+ * never closes the answers to what it had pipelined.
  */
 export function shedLoad(api: FastifyInstance): void {
   let underWay = 0;
-  const ended = () => {
-    underWay--;
+  api.decorateRequest('isUnderWay', false);
+
+  const refuse = (reply: FastifyReply, done: (error: Error) => void) => {
+    reply.header('retry-after', RETRY_AFTER);
+    setTimeout(done, REFUSAL_DELAY, REFUSAL);
   };
   api.addHook('onRequest', (_request, reply, done) => {
-    if (underWay === MAX_UNDER_WAY) {
-      reply.header('retry-after', RETRY_AFTER);
-      setTimeout(done, REFUSAL_DELAY, REFUSAL);
-      return;
-    }
+    if (underWay === MAX_UNDER_WAY) return refuse(reply, done);
+    done();
+  });
+  // Once more: bodies that were waited for may have come meanwhile.
+  api.addHook('preValidation', (request, reply, done) => {
+    if (underWay === MAX_UNDER_WAY) return refuse(reply, done);
     underWay++;
-    // Not `onResponse`, which a request whose client has left never sees.
-    reply.raw.on('close', ended);
+    request.isUnderWay = true;
+    done();
+  });
+  api.addHook('onSend', (request, _reply, _payload, done) => {
+    if (request.isUnderWay) underWay--;
+    request.isUnderWay = false;
     done();
   });
 }

@@ -123,3 +123,30 @@ test('of 600 requests that hang, at most 500 are waited for; those whose clients
   expect(answered).toBeGreaterThan(250);
   expect(statuses.filter((status) => status === '503 2')).toHaveLength(600 - answered);
 });
+
+const getsRight = async () => expect(await rest(server.url, caller)).toMatchObject({ status: 200 });
+
+test('what was pipelined by clients that have left is waited for no more', async () => {
+  const port = Number(new URL(server.url).port);
+  const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`;
+  for (let n = 0; n < 60; n++) {
+    const socket = connect(port, '127.0.0.1');
+    const pipelined = get('/ready') + get(`/api/users/${caller.id}/installations`).repeat(20);
+    await new Promise((sent) => socket.write(pipelined, sent));
+    socket.destroy();
+    await sleep(10);
+  }
+  await sleep(1_000);
+  await getsRight();
+});
+
+test('bodies that are held back keep nobody else out', async () => {
+  const port = Number(new URL(server.url).port);
+  const head = `POST /graphql HTTP/1.1\r\nHost: test\r\nCookie: ${caller.cookie}\r\n`;
+  const sockets = Array.from({ length: 600 }, () => connect(port, '127.0.0.1'));
+  for (const socket of sockets)
+    socket.write(`${head}Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{`);
+  await sleep(500);
+  await getsRight();
+  for (const socket of sockets) socket.destroy();
+});
