@@ -10,7 +10,7 @@
 
 /** Before a request too many is refused: see docs/decisions/0009-faults.md. */
 export const REFUSAL_DELAY = 750;
-/** A read's wait while all statements that may be under way hang. */
+/** A read's wait for its turn, while as many statements as may be are under way. */
 export const TURN_TIMEOUT = 500;
 /** For a connection from the pool, and for a new one to be opened: the pool knows one time for both. */
 export const CONNECTION_TIMEOUT = 1_000;

@@ -6,6 +6,8 @@ import { TURN_TIMEOUT } from '../timeouts.js';
 /** A user that is asked for, by one request or several at once. */
 export interface Read<User> {
   readonly promise: Promise<User>;
+  /** Since when it waits for its turn, by `performance.now()`. */
+  waitsSince: number;
   resolve(user: User): void;
   reject(error: unknown): void;
 }
@@ -62,6 +64,7 @@ export class ReadQueue<User, Row> {
       return;
     }
     if (this.#waiting.size === 0) this.#first = new AsyncResource('ReadQueue');
+    read.waitsSince = performance.now();
     this.#waiting.set(userId, read);
     this.#schedule();
   }
@@ -69,7 +72,7 @@ export class ReadQueue<User, Row> {
   #schedule(): void {
     if (this.#waiting.size === 0) return;
     if (this.#statements === this.#options.statements)
-      this.#turnTimeout ??= setTimeout(this.#refuseWaiting, TURN_TIMEOUT);
+      this.#turnTimeout ??= setTimeout(this.#refuseLate, TURN_TIMEOUT);
     else if (this.#statements === 0) this.#turnEnd ??= setImmediate(this.#send);
     else this.#patienceEnd ??= setTimeout(this.#send, PATIENCE);
   }
@@ -98,8 +101,7 @@ export class ReadQueue<User, Row> {
   #take(size: number): Reads<User> {
     clearImmediate(this.#turnEnd);
     clearTimeout(this.#patienceEnd);
-    clearTimeout(this.#turnTimeout);
-    this.#turnEnd = this.#patienceEnd = this.#turnTimeout = undefined;
+    this.#turnEnd = this.#patienceEnd = undefined;
     const waiting = this.#waiting;
     if (waiting.size <= size) {
       this.#waiting = new Map();
@@ -122,14 +124,26 @@ export class ReadQueue<User, Row> {
     else this.#schedule();
   }
 
-  /** No statement has ended for so long that none can be sent: the callers have waited enough. */
-  #refuseWaiting = (): void => {
-    this.#options.failed(this.#take(Number.POSITIVE_INFINITY), new DatabaseBusyError());
+  /** Whoever has waited enough, the first of all first: statements that are slow, but end, may be too few. */
+  #refuseLate = (): void => {
+    this.#turnTimeout = undefined;
+    const now = performance.now();
+    const late: Reads<User> = new Map();
+    for (const [userId, read] of this.#waiting) {
+      const timeLeft = read.waitsSince + TURN_TIMEOUT - now;
+      if (timeLeft > 0) {
+        this.#turnTimeout = setTimeout(this.#refuseLate, timeLeft);
+        break;
+      }
+      late.set(userId, read);
+      this.#waiting.delete(userId);
+    }
+    if (late.size > 0) this.#options.failed(late, new DatabaseBusyError());
   };
 }
 
 function newRead<User>(): Read<User> {
-  const read = {} as { -readonly [key in keyof Read<User>]: Read<User>[key] };
+  const read = { waitsSince: 0 } as { -readonly [key in keyof Read<User>]: Read<User>[key] };
   read.promise = new Promise((resolve, reject) => {
     read.resolve = resolve;
     read.reject = reject;

@@ -8,6 +8,7 @@ import { useServer } from '../helpers/server.js';
 const DIFFICULT_ROWS = `
   CREATE FUNCTION difficult(id text) RETURNS boolean VOLATILE LANGUAGE plpgsql AS $$
   BEGIN
+    IF id LIKE 'sluggish%' THEN PERFORM pg_sleep(0.4); END IF;
     IF id LIKE 'slow%' THEN PERFORM pg_sleep(10); END IF;
     IF id LIKE 'impossible%' THEN RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded'; END IF;
     RETURN true;
@@ -46,6 +47,22 @@ describeOnPostgres('Reads that share one statement', () => {
         await failed;
       }
     }
+  });
+
+  test('of more slow users than can be read in time are refused in time', async () => {
+    const { database, addUser } = server();
+    const users = Array.from({ length: 40 }, (_, n) => addUser(['1'], `sluggish ${n}`));
+    const reader = new InstallationReader(database);
+    const ids = await Promise.all(users);
+    const start = Date.now();
+    const outcomes = ids.map((id) =>
+      reader.read(id).then(
+        () => 'read',
+        (error) => error.extensions.code,
+      ),
+    );
+    expect(new Set(await Promise.all(outcomes))).toEqual(new Set(['read', 'SERVICE_UNAVAILABLE']));
+    expect(Date.now() - start).toBeLessThan(3_000);
   });
 
   test('of a user who is asked for again and again all end, however slow they are', async () => {
