@@ -50,8 +50,8 @@ export async function startServer(
   const app = await buildApp({ config, log, database, sessions, demoSession: demo });
   // Only a database of our own is filled without being asked: another may hold real users.
   const ownDatabase = config.databaseUrl === null && config.environment !== 'production';
-  const ready = database.open({ wait: true, prepare: ownDatabase ? seedOnce : undefined });
   const metrics = await listenForMetrics(pool, config);
+  const ready = database.open({ wait: true, prepare: ownDatabase ? seedOnce : undefined });
   // GraphQL says SERVICE_UNAVAILABLE with HTTP 200, which a balancer takes for an answer: where the database
   // is there, nobody shall meet an instance that has not reached it yet.
   await Promise.race([ready, sleep(HEAD_START, undefined, { ref: false })]);
@@ -80,12 +80,20 @@ export async function startServer(
 }
 
 /**
- * Whether anybody may become the demo user. Not in production, and not where the rows may be real and
- * others can reach the port: `NODE_ENV` is easily forgotten.
+ * Whether anybody may become the demo user. Not in production, and as `NODE_ENV` is easily forgotten, not
+ * where others can reach the port and a real user may have the demo user's id, or the web application may
+ * take its session.
  */
-function allowsDemo({ environment, databaseUrl, host }: Config): boolean {
-  const reachable = !/^(127\.|::1$|localhost$)/.test(host);
-  return environment !== 'production' && (databaseUrl === null || !reachable);
+function allowsDemo({
+  environment,
+  databaseUrl,
+  sessionPassword,
+  host,
+  trustProxy,
+}: Config): boolean {
+  const reachable = !/^(127\.|::1$|localhost$)/.test(host) || trustProxy.length > 0;
+  const worthless = databaseUrl === null && sessionPassword === null;
+  return environment !== 'production' && (worthless || !reachable);
 }
 
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<void> {

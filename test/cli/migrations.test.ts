@@ -28,13 +28,18 @@ describeOnEachDatabase('TypeORM’s own command line', (kind) => {
 });
 
 describeOnPostgres('On PostgreSQL', () => {
-  test('a database that does not exist ends the start with 1 and one line', async () => {
-    const url = new URL(process.env.TEST_DATABASE_URL ?? '');
-    url.pathname = 'there-is-none';
-    url.password = 'secret';
-    const { code, stderr } = await cli(['serve'], { DATABASE_URL: url.href, PORT: '0' });
-    expect([code, stderr]).toEqual([1, 'database "there-is-none" does not exist\n']);
-  });
+  test.each([{}, { METRICS_PORT: '0' }])(
+    'a database that does not exist ends the start with 1 and one line, with %j',
+    async (metrics) => {
+      const url = new URL(process.env.TEST_DATABASE_URL ?? '');
+      url.pathname = 'there-is-none';
+      url.password = 'secret';
+      const env = { DATABASE_URL: url.href, PORT: '0', ...metrics };
+      const { code, stdout, stderr } = await cli(['serve'], env);
+      expect([code, stderr]).toEqual([1, 'database "there-is-none" does not exist\n']);
+      expect(stdout).not.toContain('"level":60');
+    },
+  );
 
   test('three servers that start at once on an empty database all become ready', async () => {
     const { env, remove } = await createDatabase('PostgreSQL');

@@ -43,3 +43,17 @@ describe.each([
     expect(response.status).toBe(404);
   });
 });
+
+describe.each([
+  ['behind a proxy', { TRUST_PROXY: '127.0.0.1' }],
+  ['on every address', { HOST: '0.0.0.0' }],
+])('A server %s with the real password, whose NODE_ENV was forgotten', (_where, env) => {
+  test('signs nobody in, and shows no session', async () => {
+    const database = await createDatabase('PGlite');
+    const server = await serve({ ...database.env, SESSION_PASSWORD, ...env });
+    const response = await fetch(`${server.url}/dev/sign-in`, { redirect: 'manual' });
+    expect([response.status, response.headers.get('set-cookie')]).toEqual([404, null]);
+    expect(server.stdout()).not.toMatch(/neptun-session|sign-in/);
+    await server.stop('SIGTERM');
+  });
+});
