@@ -1,10 +1,8 @@
 import { Agent } from 'node:http';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Started } from '../cli/process.js';
-import { startNginx } from '../deploy/nginx-example.js';
+import { type Instances, startInstances } from '../deploy/instances.js';
 import { createDatabase, describeOnPostgres, type TestDatabase } from '../helpers/databases.js';
-import { freePort } from '../helpers/postgres-cluster.js';
-import { cookieOf, startTestServer, type TestServer } from '../helpers/server.js';
+import { cookieOf } from '../helpers/server.js';
 import { size } from '../helpers/size.js';
 import { type Answer, addCallers, type Caller, rest, viewer } from './load.js';
 
@@ -19,30 +17,16 @@ type Tally = Record<string, number>;
 
 describeOnPostgres('The password is changed on three instances behind nginx', () => {
   const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
-  const servers: TestServer[] = [];
   let database: TestDatabase;
-  let ports: [number, number, number];
-  let nginx: Started & { url: string };
-
-  /** Restarts one instance after the other with these passwords. */
-  async function roll(passwords: object): Promise<void> {
-    for (const [n, port] of ports.entries()) {
-      await servers[n]?.close();
-      servers[n] = await startTestServer(database, { PORT: String(port), ...passwords });
-      await servers[n].ready;
-    }
-  }
+  let instances: Instances;
 
   beforeAll(async () => {
     database = await createDatabase('PostgreSQL');
-    ports = [await freePort(), await freePort(), await freePort()];
-    await roll({ SESSION_PASSWORD: OLD });
-    nginx = await startNginx(ports);
-  });
+    instances = await startInstances(database.env.DATABASE_URL ?? '', { SESSION_PASSWORD: OLD });
+  }, 60_000);
   afterAll(async () => {
     agent.destroy();
-    await nginx?.stop('SIGTERM');
-    await Promise.all(servers.map((server) => server.close()));
+    await instances?.stop();
     await database?.remove();
   });
 
@@ -56,7 +40,7 @@ describeOnPostgres('The password is changed on three instances behind nginx', ()
         const n = sent++;
         const [kind, callers] = kinds[n % kinds.length] as [string, Caller[]];
         const caller = callers[Math.floor(n / kinds.length) % callers.length] as Caller;
-        const answer = kindOf(await (n % 3 ? rest : viewer)(nginx.url, caller, agent), caller);
+        const answer = kindOf(await (n % 3 ? rest : viewer)(instances.url, caller, agent), caller);
         tallies[kind] = { ...tallies[kind], [answer]: (tallies[kind]?.[answer] ?? 0) + 1 };
       }
     };
@@ -78,13 +62,15 @@ describeOnPostgres('The password is changed on three instances behind nginx', ()
     const right = { right: expect.any(Number) };
     const refused = { refused: expect.any(Number) };
     const accepting = await ask({ before }, () =>
-      roll({ SESSION_PASSWORD: NEW, SESSION_PASSWORD_PREVIOUS: OLD }),
+      instances.restart({ SESSION_PASSWORD: NEW, SESSION_PASSWORD_PREVIOUS: OLD }),
     );
     expect(accepting).toEqual({ before: right });
     // Now the web application may be given the new password.
     const both = await ask({ before, after });
     expect(both).toEqual({ before: right, after: right });
-    const dropping = await ask({ before, after }, () => roll({ SESSION_PASSWORD: NEW }));
+    const dropping = await ask({ before, after }, () =>
+      instances.restart({ SESSION_PASSWORD: NEW }),
+    );
     expect(dropping).toEqual({ before: { ...right, ...refused }, after: right });
     const changed = await ask({ before, after });
     expect(changed).toEqual({ before: refused, after: right });

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -105,14 +106,22 @@ export function unprivilegedOwner(): { uid: number; gid: number } | null {
   return null;
 }
 
-/** A port of the loopback address that nobody uses at the moment. */
+/**
+ * A port of the loopback address that nobody uses at the moment. Below those that Linux gives to outgoing
+ * connections, which would take it while what listens there is restarted.
+ */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    const server = createServer();
+    const attempt = () => server.listen(randomInt(10_000, 32_768), '127.0.0.1');
+    server.on('error', ({ code }: NodeJS.ErrnoException) =>
+      code === 'EADDRINUSE' ? attempt() : reject(new Error(`No port: ${code}`)),
+    );
+    server.on('listening', () => {
       const { port } = server.address() as AddressInfo;
       server.close(() => resolve(port));
     });
+    attempt();
   });
 }
 
