@@ -85,7 +85,7 @@ function operationName(document: DocumentNode): string | null {
 
 /**
  * One query, and no directives: graphql-jit 0.8 drops a fragment that is spread twice, once of them
- * under `@include` or `@skip`.
+ * under `@include` or `@skip`. No alias `__proto__`, which it does not write in its place.
  */
 function isCompilable(document: DocumentNode): boolean {
   let queries = 0;
@@ -98,6 +98,9 @@ function isCompilable(document: DocumentNode): boolean {
     Directive() {
       compilable = false;
       return BREAK;
+    },
+    Field({ alias }) {
+      compilable &&= alias?.value !== '__proto__';
     },
   });
   return compilable && queries === 1;

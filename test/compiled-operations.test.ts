@@ -155,6 +155,7 @@ describe('Compiled operations', () => {
     ['errors', { query: '{ fails }' }],
     ['several operations', { query: 'query A { __typename } query B { __typename }' }],
     ['another operation', { query: 'query A { __typename }', operationName: 'B' }],
+    ['an alias that is no ordinary property', { query: '{ a: greeting __proto__: greeting }' }],
     ['directives', { query: '{ greeting @skip(if: true) }' }],
     ['persisted queries', { query: '{ greeting }', extensions: { persistedQuery: {} } }],
     ['variables that are no object', { query: '{ greeting }', variables: [] }],

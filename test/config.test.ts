@@ -88,6 +88,13 @@ test('zero switches a rate limit off, an empty variable is unset, lists are spli
   });
 });
 
+test.each(['0.0.0.0/0', '::/0', '10.0.0.0/33', '10.0.0.0/8/8', 'proxy.example'])(
+  'TRUST_PROXY=%s is refused: it trusts everybody, or names no address',
+  (address) => {
+    expect(() => loadConfig({ TRUST_PROXY: address })).toThrow('\n  TRUST_PROXY must');
+  },
+);
+
 test('the configuration is frozen', () => {
   expect(Object.isFrozen(loadConfig({}))).toBe(true);
 });

@@ -1,4 +1,4 @@
-import { METHODS, maxHeaderSize, STATUS_CODES } from 'node:http';
+import { METHODS, maxHeaderSize, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CodedError, errorBody, logFailure, RETRY_AFTER } from '../errors.js';
@@ -22,6 +22,8 @@ const REFUSAL_HEAD = Object.entries({
 
 type Failure = FastifyError | CodedError;
 type ClientError = Error & { code?: string; rawPacket?: unknown };
+/** `_httpMessage`: the answer that is being written; Node.js's own handler looks at it as well. */
+type ServerSocket = Socket & { _httpMessage?: ServerResponse | null };
 
 /** Every REST error, and every refusal of HTTP itself, in the documented shape. */
 export function handleErrors(app: FastifyInstance): void {
@@ -88,8 +90,9 @@ export function nameMethods(app: FastifyInstance, url: string, allowed: string[]
 }
 
 /** What Node.js could not parse as a request at all. */
-export function clientErrorHandler(error: ClientError, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+export function clientErrorHandler(error: ClientError, socket: ServerSocket): void {
+  if (!socket.writable || error.code === 'ECONNRESET' || socket._httpMessage?.headersSent)
+    return void socket.destroy();
   const status = clientErrorStatus(error);
   const reason = STATUS_CODES[status];
   const body = JSON.stringify(errorBody(status, `The request was refused: ${reason}`));

@@ -15,6 +15,7 @@ import {
 
 /** Operations have the names that callers give them, and each one is a time series for Prometheus. */
 const MAX_OPERATION_NAMES = 100;
+const MAX_OPERATION_NAME_LENGTH = 64;
 /** Seconds: from an answer of the fast path to the timeouts of the database. */
 const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const USERS = [1, 2, 4, 8, 16, 32, 64, 128];
@@ -93,7 +94,8 @@ function countOperations(registry: Registry) {
     if (name === undefined) return '(invalid)';
     if (name === null) return '(anonymous)';
     // Only who has a session may add one: others could use them all up.
-    if (signedIn && known.size < MAX_OPERATION_NAMES) known.add(name);
+    if (signedIn && known.size < MAX_OPERATION_NAMES && name.length <= MAX_OPERATION_NAME_LENGTH)
+      known.add(name);
     return known.has(name) ? name : '(other)';
   }
   return (executed: ExecutedOperation) =>

@@ -1,0 +1,39 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import { describeOnEachDatabase } from '../helpers/databases.js';
+import { cookieOf, useServer } from '../helpers/server.js';
+
+/** Of somebody whose answer is larger than what the kernel keeps of it. */
+const INSTALLATIONS = 40_000;
+
+describeOnEachDatabase('What is no request', (kind) => {
+  const server = useServer(kind);
+
+  test('is not answered in the middle of another answer', async () => {
+    const userId = await server().addUser();
+    await server().database.query(
+      `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
+       SELECT $1, n FROM generate_series(1, ${INSTALLATIONS}) n`,
+      [userId],
+    );
+    const socket = connect(Number(new URL(server().url).port), '127.0.0.1');
+    let received = '';
+    socket.setEncoding('latin1').on('data', (text) => {
+      received += text;
+    });
+    socket.on('error', () => {});
+    socket.write(
+      `GET /api/users/${userId}/installations HTTP/1.1\r\nHost: test\r\nCookie: ${await cookieOf(userId)}\r\n\r\n`,
+    );
+    await once(socket, 'data');
+    socket.pause();
+    socket.write('no request at all\r\n\r\n');
+    await sleep(200);
+    const closed = once(socket, 'close');
+    socket.resume();
+    await closed;
+    expect(received.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200']);
+  });
+});
