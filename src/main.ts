@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setFlagsFromString } from 'node:v8';
 import { Command, InvalidArgumentError } from 'commander';
 import { lexicographicSortSchema, printSchema } from 'graphql';
 import { banner } from './banner.js';
@@ -67,6 +68,8 @@ program
 await program.parseAsync().catch(exitWith);
 
 async function serve(): Promise<void> {
+  // V8 would allocate what `pg` makes for each statement among the long-lived objects: see docs/decisions/0005.
+  setFlagsFromString('--no-allocation-site-pretenuring');
   const config = loadConfig();
   const log = createLog(config);
   // Rejections that nobody handles come here as well. What is left of the process cannot be trusted.
