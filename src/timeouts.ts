@@ -1,9 +1,8 @@
 /**
  * Every time-out of the process, in milliseconds. They agree so that who asks first gives up last:
  *
- * - A read waits for its turn, for a connection, and for its statement: a shared one, and then one of its own
- *   where the first was late. Behind a network that hangs the two have taken 2,300, so that no caller waits for
- *   three seconds.
+ * - A read waits for its turn, and for its statement with a connection: a shared one, and then one of its own
+ *   where the first was late. 400, 700, 400 and 1,400: no caller waits for three seconds.
  * - A statement that is given up is cancelled on the server as well, in the background.
  * - A request, and the drain at the end, outlast every read.
  */
@@ -11,11 +10,11 @@
 /** Before a request too many is refused: see docs/decisions/0009-faults.md. */
 export const REFUSAL_DELAY = 750;
 /** A read's wait for its turn, while as many statements as may be are under way. */
-export const TURN_TIMEOUT = 500;
+export const TURN_TIMEOUT = 400;
 /** For a connection from the pool, and for a new one to be opened: the pool knows one time for both. */
 export const CONNECTION_TIMEOUT = 1_000;
 /**
- * A statement of the read path, by the client's own clock: a server behind a dead network keeps no time,
+ * A statement of the read path with the wait for a connection, by the client's own clock: a server behind a dead network keeps no time,
  * and PgBouncer refuses `statement_timeout` at the start of a connection. Migrations take as long as
  * they take.
  */

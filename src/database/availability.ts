@@ -25,7 +25,7 @@ export class DatabaseNotReadyError extends Error {
 /** What a read meets for which no statement is free in time. */
 export class DatabaseBusyError extends Error {
   constructor() {
-    super('No statement has ended in time');
+    super('The database is busy: no statement or connection was free in time');
   }
 }
 

@@ -3,6 +3,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { DataSource } from 'typeorm';
 import { STATEMENT_TIMEOUT } from '../timeouts.js';
 import {
+  DatabaseBusyError,
   DatabaseNotReadyError,
   isConnectionLost,
   isDatabaseUnavailable,
@@ -17,9 +18,12 @@ const RETRY_INTERVAL = 500;
 /** Milliseconds before a read whose connection died is repeated: those that died with it are known then. */
 const REPEAT_DELAY = 20;
 
+/** Milliseconds that the client of a late statement is given to say so itself. */
+const CLIENT_TIME = 50;
+
 export interface ReadOptions {
   name: string;
-  /** Milliseconds. */
+  /** Milliseconds, with the wait for a connection. */
   timeout: number;
 }
 
@@ -54,13 +58,16 @@ export class Database {
     const { name, timeout = STATEMENT_TIMEOUT } = read ?? {};
     const query = { text, values, query_timeout: timeout };
     if (name === undefined) return this.#pool.query(query);
-    const start = Date.now();
+    return within(timeout + CLIENT_TIME, this.#read<Row>(query, name, Date.now() + timeout));
+  }
+
+  async #read<Row>(query: Query, name: string, deadline: number): Promise<{ rows: Row[] }> {
     try {
       return await this.#prepared<Row>(query, name);
     } catch (error) {
       if (!isConnectionLost(error)) throw error;
       await sleep(REPEAT_DELAY);
-      const timeLeft = start + timeout - Date.now();
+      const timeLeft = deadline - Date.now();
       if (timeLeft <= 0) throw error;
       this.#log.info({ err: error }, 'connection lost: reading once more');
       return this.#prepared({ ...query, query_timeout: timeLeft }, name);
@@ -128,4 +135,13 @@ export class Database {
     this.#closed = true;
     await this.#pool.end();
   }
+}
+
+/** The client counts from when it has a connection, and the embedded database not at all. */
+function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timeout = setTimeout(() => reject(new DatabaseBusyError()), milliseconds);
+    const end = () => clearTimeout(timeout);
+    work.then(resolve, reject).then(end);
+  });
 }

@@ -5,7 +5,7 @@ import { createDatabase, type TestDatabase } from '../helpers/databases.js';
 import { startTestServer, type TestServer } from '../helpers/server.js';
 import { size } from '../helpers/size.js';
 import { type Fault, type FaultProxy, startFaultProxy } from './fault-proxy.js';
-import { addCallers, type Caller, type Tally, underLoad } from './load.js';
+import { type Answer, addCallers, type Caller, rest, type Tally, underLoad } from './load.js';
 
 const ROUNDS = size(1, 10);
 const CONNECTIONS = 10;
@@ -118,4 +118,17 @@ test('a network that is slow: answers are late, not refused', async () => {
     await until(() => tally.right > 100);
   });
   expect(tally).toMatchObject({ refused: 0, wrong: [] });
+});
+
+test('a network so slow that no connection opens in time for a statement: reads end in time', async () => {
+  proxy.set({ kind: 'reset' });
+  await sleep(100);
+  proxy.set({ kind: 'latency', milliseconds: 400 });
+  const answers: Promise<Answer>[] = [];
+  for (let n = 0; n < 30; n++) {
+    answers.push(rest(server.url, callers[n] as Caller));
+    await sleep(50);
+  }
+  const times = (await Promise.all(answers)).map(({ milliseconds }) => milliseconds);
+  expect(Math.max(...times)).toBeLessThan(3_000);
 });
