@@ -1,7 +1,26 @@
+import { existsSync } from 'node:fs';
+import { findPostgres } from './dist/test/helpers/postgres-cluster.js';
+
+/** What Debian's packages of these names bring, and the tests of faults put before, behind or around the server. */
+const programs = {
+  postgresql: findPostgres() !== null,
+  nginx: existsSync('/usr/sbin/nginx'),
+  pgbouncer: existsSync('/usr/sbin/pgbouncer'),
+  faketime: existsSync('/usr/bin/faketime'),
+};
+const missing = Object.keys(programs).filter((name) => !programs[name]);
+const skipped = missing.length > 0 && !process.env.CI;
+if (skipped) {
+  console.warn(
+    `\n********\nNOT TESTED: faults, fuzz and deploy. Install ${missing.join(', ')}.\n********\n`,
+  );
+}
+
 /** @type {import('jest').Config} */
 const config = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
+  testPathIgnorePatterns: ['/node_modules/', ...(skipped ? ['/test/(faults|fuzz|deploy)/'] : [])],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {

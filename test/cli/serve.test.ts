@@ -85,3 +85,14 @@ test('a password of one’s own opens the session that the banner shows', async 
   expect(JSON.parse(old)).toMatchObject({ statusCode: 401 });
   await own.stop('SIGTERM');
 });
+
+test('an error that nobody handles is logged, and ends the server with 1', async () => {
+  const { env } = await createDatabase('PGlite');
+  const failing = startServing({
+    ...env,
+    NODE_OPTIONS: `--import=data:text/javascript,process.on('SIGUSR2',()=>{throw(Error('unforeseen'))})`,
+  });
+  await failing.printed(/ready at/);
+  expect(await failing.stop('SIGUSR2')).toBe(1);
+  expect(failing.stdout()).toMatch(/"level":60.*unforeseen.*"msg":"ended by an error that nobody/);
+});

@@ -44,7 +44,7 @@ test(`while all statements hang for ${SECONDS} s, reads are refused in time and 
   const end = Date.now() + SECONDS * 1_000;
   for (let n = 0; Date.now() < end; n++) {
     answers.push((n % 2 ? rest : viewer)(server.url, callers[n % callers.length] as Caller));
-    cheap.push(await ask(`${server.url}/no-such-route`, { method: 'GET', headers: {} }));
+    cheap.push(await ask(`${server.url}/live`, { method: 'GET', headers: {} }));
     if (n % 50 === 0) backends = Math.max(backends, await countBackends(observer));
     await sleep(5);
   }
@@ -65,7 +65,7 @@ test(`while all statements hang for ${SECONDS} s, reads are refused in time and 
     console.info({ requests: all.length, median, slowest, backends, recovery, p99 });
     expect(p99).toBeLessThan(50);
   }
-  expect(cheap.every(({ status }) => status === 404)).toBe(true);
+  expect(cheap.every(({ status }) => status === 200)).toBe(true);
   // Whoever waits for a turn; the statements themselves have longer.
   expect(percentile(times, 0.5)).toBeLessThan(1_000);
   expect(Math.max(...times)).toBeLessThan(3_000);
