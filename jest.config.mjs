@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
-import { findPostgres } from './dist/test/helpers/postgres-cluster.js';
 
 /** What Debian's packages of these names bring, and the tests of faults put before, behind or around the server. */
 const programs = {
-  postgresql: findPostgres() !== null,
+  postgresql: existsSync('/usr/lib/postgresql'),
   nginx: existsSync('/usr/sbin/nginx'),
   pgbouncer: existsSync('/usr/sbin/pgbouncer'),
   faketime: existsSync('/usr/bin/faketime'),

@@ -14,9 +14,9 @@ export const TURN_TIMEOUT = 400;
 /** For a connection from the pool, and for a new one to be opened: the pool knows one time for both. */
 export const CONNECTION_TIMEOUT = 1_000;
 /**
- * A statement of the read path with the wait for a connection, by the client's own clock: a server behind a dead network keeps no time,
- * and PgBouncer refuses `statement_timeout` at the start of a connection. Migrations take as long as
- * they take.
+ * A statement of the read path with the wait for a connection, by the client's own clock: a server behind
+ * a dead network keeps no time, and PgBouncer refuses `statement_timeout` at the start of a connection.
+ * Migrations take as long as they take.
  */
 export const STATEMENT_TIMEOUT = 1_400;
 /** The same of a statement that several reads share: each gets one of its own after it. */

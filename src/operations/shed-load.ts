@@ -18,8 +18,9 @@ declare module 'fastify' {
 }
 
 /**
- * Refuses with 503 what is too much, before a seal is opened for it, or a body read if it can be. Not at once: a refusal
- * costs nearly as much as an answer, and those who come again at once would leave no time for answers.
+ * Refuses with 503 what is too much, before a seal is opened for it, or a body read if it can be. Not at
+ * once: a refusal costs nearly as much as an answer, and those who come again at once would leave no time
+ * for answers.
  *
  * A request is under way from when its body is there until its answer is made, so that no client can hold
  * it there: one may take its time over a body or over reading an answer, and where a client leaves, Node.js
