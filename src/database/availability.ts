@@ -25,7 +25,14 @@ export class DatabaseNotReadyError extends Error {
 /** What a read meets for which no statement is free in time. */
 export class DatabaseBusyError extends Error {
   constructor() {
-    super('The database is busy: no statement or connection was free in time');
+    super('No statement has ended in time');
+  }
+}
+
+/** What a read meets whose statement and the connection for it take too long together. */
+export class StatementLateError extends Error {
+  constructor() {
+    super('No connection and answer in time');
   }
 }
 
@@ -34,7 +41,8 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   const { code, errors, message, syscall } = error as NodeJS.ErrnoException & {
     errors?: unknown[];
   };
-  if (error instanceof DatabaseNotReadyError || error instanceof DatabaseBusyError) return true;
+  const ours = [DatabaseNotReadyError, DatabaseBusyError, StatementLateError];
+  if (ours.some((kind) => error instanceof kind)) return true;
   // Every address of a host was tried, each with an error of its own.
   if (Array.isArray(errors)) return errors.some(isDatabaseUnavailable);
   // First: EPIPE would pass for a SQLSTATE.
@@ -61,5 +69,7 @@ export function isConnectionLost(error: unknown): boolean {
 
 /** Tells a statement that was given up while it was under way. */
 export function isStatementLate(error: unknown): boolean {
-  return (error as Error).message.startsWith('Query read timeout');
+  return (
+    error instanceof StatementLateError || (error as Error).message.startsWith('Query read timeout')
+  );
 }

@@ -3,11 +3,11 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { DataSource } from 'typeorm';
 import { STATEMENT_TIMEOUT } from '../timeouts.js';
 import {
-  DatabaseBusyError,
   DatabaseNotReadyError,
   isConnectionLost,
   isDatabaseUnavailable,
   isPreparedStatementLost,
+  StatementLateError,
 } from './availability.js';
 import { createDataSource } from './data-source.js';
 import { migrate } from './migrate.js';
@@ -17,9 +17,6 @@ import type { Pool, Query } from './pool.js';
 const RETRY_INTERVAL = 500;
 /** Milliseconds before a read whose connection died is repeated: those that died with it are known then. */
 const REPEAT_DELAY = 20;
-
-/** Milliseconds that the client of a late statement is given to say so itself. */
-const CLIENT_TIME = 50;
 
 export interface ReadOptions {
   name: string;
@@ -58,7 +55,7 @@ export class Database {
     const { name, timeout = STATEMENT_TIMEOUT } = read ?? {};
     const query = { text, values, query_timeout: timeout };
     if (name === undefined) return this.#pool.query(query);
-    return within(timeout + CLIENT_TIME, this.#read<Row>(query, name, Date.now() + timeout));
+    return within(timeout, this.#read<Row>(query, name, Date.now() + timeout));
   }
 
   async #read<Row>(query: Query, name: string, deadline: number): Promise<{ rows: Row[] }> {
@@ -140,7 +137,7 @@ export class Database {
 /** The client counts from when it has a connection, and the embedded database not at all. */
 function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timeout = setTimeout(() => reject(new DatabaseBusyError()), milliseconds);
+    const timeout = setTimeout(() => reject(new StatementLateError()), milliseconds);
     const end = () => clearTimeout(timeout);
     work.then(resolve, reject).then(end);
   });

@@ -64,10 +64,10 @@ test(`while all statements hang for ${SECONDS} s, reads are refused in time and 
     const [median, slowest] = [percentile(times, 0.5), Math.max(...times)];
     console.info({ requests: all.length, median, slowest, backends, recovery, p99 });
     expect(p99).toBeLessThan(50);
-    // Whoever waits for a turn; the statements themselves have longer, and are most of a few seconds.
-    expect(median).toBeLessThan(1_000);
   }
   expect(cheap.every(({ status }) => status === 200)).toBe(true);
+  // Whoever waits for a turn; the statements themselves have longer.
+  expect(percentile(times, 0.5)).toBeLessThan(1_000);
   expect(Math.max(...times)).toBeLessThan(3_000);
   expect(backends).toBeLessThanOrEqual(MAX_BACKENDS);
   expect(recovery).toBeLessThan(2_000);

@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from '@jest/globals';
+import { Database } from '../../src/database/database.js';
+import { createPool } from '../../src/database/pool.js';
 import { InstallationReader } from '../../src/installations/installation.reader.js';
 import { describeOnPostgres } from '../helpers/databases.js';
 import { useServer } from '../helpers/server.js';
+import { startFaultProxy } from './fault-proxy.js';
 
 /** Somebody's rows take longer than any time-out, somebody else's cannot be read at all. */
 const DIFFICULT_ROWS = `
@@ -46,6 +49,39 @@ describeOnPostgres('Reads that share one statement', () => {
         await Promise.all(answered);
         await failed;
       }
+    }
+  });
+
+  test('are answered beside one that is too slow also where a connection takes long to open', async () => {
+    const { database, addUser } = server();
+    const { rows } = await database.query<{ name: string }>('SELECT current_database() AS name');
+    const url = new URL(process.env.TEST_DATABASE_URL ?? '');
+    url.pathname = rows[0]?.name ?? '';
+    const proxy = await startFaultProxy(url.href);
+    const far = new Database(
+      createPool({ databaseUrl: proxy.url, dataDirectory: '' }, () => {}),
+      {
+        info() {},
+        warn() {},
+      },
+    );
+    try {
+      await far.open({ wait: false });
+      const easy = await Promise.all([addUser(['1']), addUser(['2']), addUser(['3'])]);
+      // Each connection is new after this, as after every statement that was given up.
+      proxy.set({ kind: 'reset' });
+      await sleep(50);
+      proxy.set({ kind: 'latency', milliseconds: 40 });
+      const reader = new InstallationReader(far);
+      const failed = expect(reader.read('slow')).rejects.toMatchObject({
+        extensions: { code: 'SERVICE_UNAVAILABLE' },
+      });
+      const users = await Promise.all(easy.map((id) => reader.read(id)));
+      expect(users.map((user) => user?.id)).toEqual(easy);
+      await failed;
+    } finally {
+      await far.close();
+      await proxy.close();
     }
   });
 
