@@ -9,7 +9,10 @@
 
 /** Before a request too many is refused: see docs/decisions/0009-faults.md. */
 export const REFUSAL_DELAY = 750;
-/** A read's wait for its turn, while as many statements as may be are under way. */
+/**
+ * A read's wait for its turn, while as many statements as may be are under way and none succeeds. Where they
+ * do, it is longer, and its statement's time shorter by as much.
+ */
 export const TURN_TIMEOUT = 400;
 /** For a connection from the pool, and for a new one to be opened: the pool knows one time for both. */
 export const CONNECTION_TIMEOUT = 1_000;

@@ -97,7 +97,8 @@ export class InstallationReader {
   readonly #shared = new ReadQueue<UserWithInstallations | null, UserRow>({
     size: 1_000,
     statements: 6,
-    query: (userIds) => this.#select(userIds, SHARED_STATEMENT_TIMEOUT),
+    timeout: SHARED_STATEMENT_TIMEOUT,
+    query: (userIds, timeout) => this.#select(userIds, timeout),
     succeeded: (reads, rows) => this.#answer(reads, rows),
     failed: (reads, cause) => {
       const mayBeOneOfThem = !isDatabaseUnavailable(cause) || isStatementLate(cause);
@@ -108,7 +109,8 @@ export class InstallationReader {
   readonly #apart = new ReadQueue<UserWithInstallations | null, UserRow>({
     size: 1,
     statements: 3,
-    query: (userIds) => this.#select(userIds, STATEMENT_TIMEOUT),
+    timeout: STATEMENT_TIMEOUT,
+    query: (userIds, timeout) => this.#select(userIds, timeout),
     succeeded: (reads, rows) => {
       for (const userId of reads.keys()) this.#difficult.delete(userId);
       this.#answer(reads, rows);

@@ -20,7 +20,9 @@ export interface ReadQueueOptions<User, Row> {
   size: number;
   /** Statements under way at a time, at most. */
   statements: number;
-  query(userIds: string[]): Promise<Row[]>;
+  /** Milliseconds for a statement: fewer after a long wait for a turn, which is taken from them. */
+  timeout: number;
+  query(userIds: string[], timeout: number): Promise<Row[]>;
   succeeded(reads: Reads<User>, rows: Row[]): void;
   failed(reads: Reads<User>, cause: unknown): void;
 }
@@ -40,6 +42,7 @@ export class ReadQueue<User, Row> {
   /** The first who waits: traces show the statement under that request, not under the one before. */
   #first = new AsyncResource('ReadQueue');
   #statements = 0;
+  #lastSuccess = 0;
   #turnEnd: NodeJS.Immediate | undefined;
   #patienceEnd: NodeJS.Timeout | undefined;
   #turnTimeout: NodeJS.Timeout | undefined;
@@ -86,7 +89,9 @@ export class ReadQueue<User, Row> {
     let rows: Row[];
     try {
       const userIds = [...reads.keys()];
-      rows = await sender.runInAsyncScope(() => this.#options.query(userIds));
+      const timeout = this.#timeLeft(reads, started);
+      rows = await sender.runInAsyncScope(() => this.#options.query(userIds, timeout));
+      this.#lastSuccess = performance.now();
     } catch (cause) {
       this.#options.failed(reads, cause);
       return;
@@ -97,6 +102,14 @@ export class ReadQueue<User, Row> {
     }
     this.#options.succeeded(reads, rows);
   };
+
+  #timeLeft(reads: Reads<User>, now: number): number {
+    const { timeout } = this.#options;
+    const [first] = reads.values();
+    const overtime = now - (first?.waitsSince ?? now) - TURN_TIMEOUT;
+    // A process that stood still must not take its statements for late before they begin.
+    return Math.min(timeout, Math.max(timeout - overtime, TURN_TIMEOUT));
+  }
 
   #take(size: number): Reads<User> {
     clearImmediate(this.#turnEnd);
@@ -124,13 +137,17 @@ export class ReadQueue<User, Row> {
     else this.#schedule();
   }
 
-  /** Whoever has waited enough, the first of all first: statements that are slow, but end, may be too few. */
+  /**
+   * Whoever has waited too long, the first of all first: while statements succeed, so long that a statement
+   * still has time, for they may be many and quick; else not in vain.
+   */
   #refuseLate = (): void => {
     this.#turnTimeout = undefined;
     const now = performance.now();
     const late: Reads<User> = new Map();
     for (const [userId, read] of this.#waiting) {
-      const timeLeft = read.waitsSince + TURN_TIMEOUT - now;
+      const hopesUntil = Math.max(read.waitsSince, this.#lastSuccess) + TURN_TIMEOUT;
+      const timeLeft = Math.min(hopesUntil, read.waitsSince + this.#options.timeout) - now;
       if (timeLeft > 0) {
         this.#turnTimeout = setTimeout(this.#refuseLate, timeLeft);
         break;

@@ -5,7 +5,7 @@ import { createPool } from '../../src/database/pool.js';
 import { InstallationReader } from '../../src/installations/installation.reader.js';
 import { describeOnPostgres } from '../helpers/databases.js';
 import { useServer } from '../helpers/server.js';
-import { startFaultProxy } from './fault-proxy.js';
+import { type FaultProxy, startFaultProxy } from './fault-proxy.js';
 
 /** Somebody's rows take longer than any time-out, somebody else's cannot be read at all. */
 const DIFFICULT_ROWS = `
@@ -26,6 +26,35 @@ describeOnPostgres('Reads that share one statement', () => {
     await server().addUser(['100'], 'slow');
     await server().addUser(['101'], 'impossible');
   });
+
+  async function areReadBesideSlow(reader: InstallationReader, ids: string[]): Promise<void> {
+    const failed = expect(reader.read('slow')).rejects.toMatchObject({
+      extensions: { code: 'SERVICE_UNAVAILABLE' },
+    });
+    const users = await Promise.all(ids.map((id) => reader.read(id)));
+    expect(users.map((user) => user?.id)).toEqual(ids);
+    await failed;
+  }
+
+  async function throughNetwork(
+    work: (far: Database, proxy: FaultProxy) => Promise<void>,
+  ): Promise<void> {
+    const { rows } = await server().database.query<{ name: string }>(
+      'SELECT current_database() AS name',
+    );
+    const url = new URL(process.env.TEST_DATABASE_URL ?? '');
+    url.pathname = rows[0]?.name ?? '';
+    const proxy = await startFaultProxy(url.href);
+    const pool = createPool({ databaseUrl: proxy.url, dataDirectory: '' }, () => {});
+    const far = new Database(pool, { info() {}, warn() {} });
+    try {
+      await far.open({ wait: false });
+      await work(far, proxy);
+    } finally {
+      await far.close();
+      await proxy.close();
+    }
+  }
 
   test('are answered though one of them is too slow, or impossible', async () => {
     const { database, addUser } = server();
@@ -53,36 +82,24 @@ describeOnPostgres('Reads that share one statement', () => {
   });
 
   test('are answered beside one that is too slow also where a connection takes long to open', async () => {
-    const { database, addUser } = server();
-    const { rows } = await database.query<{ name: string }>('SELECT current_database() AS name');
-    const url = new URL(process.env.TEST_DATABASE_URL ?? '');
-    url.pathname = rows[0]?.name ?? '';
-    const proxy = await startFaultProxy(url.href);
-    const far = new Database(
-      createPool({ databaseUrl: proxy.url, dataDirectory: '' }, () => {}),
-      {
-        info() {},
-        warn() {},
-      },
-    );
-    try {
-      await far.open({ wait: false });
+    const { addUser } = server();
+    await throughNetwork(async (far, proxy) => {
       const easy = await Promise.all([addUser(['1']), addUser(['2']), addUser(['3'])]);
       // Each connection is new after this, as after every statement that was given up.
       proxy.set({ kind: 'reset' });
       await sleep(50);
       proxy.set({ kind: 'latency', milliseconds: 40 });
-      const reader = new InstallationReader(far);
-      const failed = expect(reader.read('slow')).rejects.toMatchObject({
-        extensions: { code: 'SERVICE_UNAVAILABLE' },
-      });
-      const users = await Promise.all(easy.map((id) => reader.read(id)));
-      expect(users.map((user) => user?.id)).toEqual(easy);
-      await failed;
-    } finally {
-      await far.close();
-      await proxy.close();
-    }
+      await areReadBesideSlow(new InstallationReader(far), easy);
+    });
+  });
+
+  test('are answered beside one that is too slow also where each takes its time alone', async () => {
+    const { addUser } = server();
+    await throughNetwork(async (far, proxy) => {
+      const easy = await Promise.all(Array.from({ length: 48 }, () => addUser(['1'])));
+      proxy.set({ kind: 'latency', milliseconds: 10 });
+      await areReadBesideSlow(new InstallationReader(far), easy);
+    });
   });
 
   test('of more slow users than can be read in time are refused in time', async () => {
