@@ -3,6 +3,7 @@ import { GithubAppInstallation } from '../installations/github-app-installation.
 import { User } from '../users/user.entity.js';
 import { migrate } from './migrate.js';
 import { CreateUsersAndInstallations1711000000000 } from './migrations/1711000000000-create-users-and-installations.js';
+import { IndexReads1795000000000 } from './migrations/1795000000000-index-reads.js';
 import type { ConnectCallback, Pool } from './pool.js';
 
 class LockedDataSource extends DataSource {
@@ -37,7 +38,7 @@ export function createDataSource(
     type: 'postgres',
     driver: { Pool: BorrowedPool, Client: class {}, types: {} },
     entities: [User, GithubAppInstallation],
-    migrations: [CreateUsersAndInstallations1711000000000],
+    migrations: [CreateUsersAndInstallations1711000000000, IndexReads1795000000000],
     // Other programs share this database, and may have migrations of their own.
     migrationsTableName: 'installations_server_migration',
     migrationsTransactionMode: 'all',

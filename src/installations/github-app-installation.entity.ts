@@ -1,6 +1,7 @@
 import {
   Column,
   Entity,
+  Index,
   JoinColumn,
   ManyToOne,
   PrimaryGeneratedColumn,
@@ -12,6 +13,8 @@ import type { User } from '../users/user.entity.js';
 /** One user's view of a GitHub App installation; an organization's can belong to several users. */
 @Entity('github_app_installation')
 @Unique('github_app_installation_user_key', ['neptunUserId', 'githubInstallationId'])
+// With columns beside its keys, which TypeORM does not know: the migration makes it.
+@Index('github_app_installation_read_idx', { synchronize: false })
 export class GithubAppInstallation {
   @PrimaryGeneratedColumn('identity', {
     generatedIdentity: 'BY DEFAULT',
