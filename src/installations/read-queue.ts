@@ -6,6 +6,8 @@ import { TURN_TIMEOUT } from '../timeouts.js';
 /** A user that is asked for, by one request or several at once. */
 export interface Read<User> {
   readonly promise: Promise<User>;
+  /** Who asked first: traces show the statement under the request that waited longest for it. */
+  readonly caller: AsyncResource;
   /** Since when it waits for its turn, by `performance.now()`. */
   waitsSince: number;
   resolve(user: User): void;
@@ -27,7 +29,7 @@ export interface ReadQueueOptions<User, Row> {
   failed(reads: Reads<User>, cause: unknown): void;
 }
 
-/** Reads that are worth a statement at once, in step with the one before. */
+/** Reads that are worth a statement at once, in step with the one before, and no smaller one. */
 const WORTH_A_STATEMENT = 8;
 /** Milliseconds after which a statement is slow, and those who wait get one of their own. */
 const PATIENCE = 5;
@@ -39,8 +41,6 @@ const PATIENCE = 5;
 export class ReadQueue<User, Row> {
   readonly #options: ReadQueueOptions<User, Row>;
   #waiting: Reads<User> = new Map();
-  /** The first who waits: traces show the statement under that request, not under the one before. */
-  #first = new AsyncResource('ReadQueue');
   #statements = 0;
   #lastSuccess = 0;
   #turnEnd: NodeJS.Immediate | undefined;
@@ -66,7 +66,6 @@ export class ReadQueue<User, Row> {
       asked.promise.then(read.resolve, read.reject);
       return;
     }
-    if (this.#waiting.size === 0) this.#first = new AsyncResource('ReadQueue');
     read.waitsSince = performance.now();
     this.#waiting.set(userId, read);
     this.#schedule();
@@ -76,37 +75,38 @@ export class ReadQueue<User, Row> {
     if (this.#waiting.size === 0) return;
     if (this.#statements === this.#options.statements)
       this.#turnTimeout ??= setTimeout(this.#refuseLate, TURN_TIMEOUT);
-    else if (this.#statements === 0) this.#turnEnd ??= setImmediate(this.#send);
-    else this.#patienceEnd ??= setTimeout(this.#send, PATIENCE);
+    else if (this.#statements === 0) this.#turnEnd ??= setImmediate(() => this.#send());
+    else this.#patienceEnd ??= setTimeout(() => this.#send(), PATIENCE);
   }
 
-  #send = async (): Promise<void> => {
-    const sender = this.#first;
-    const reads = this.#take(this.#options.size);
+  async #send(size = this.#options.size): Promise<void> {
+    const reads = this.#take(size);
+    const [first] = reads.values();
+    // They may all have been refused since.
+    if (!first) return;
     this.#statements++;
     this.#schedule();
     const started = performance.now();
     let rows: Row[];
     try {
       const userIds = [...reads.keys()];
-      const timeout = this.#timeLeft(reads, started);
-      rows = await sender.runInAsyncScope(() => this.#options.query(userIds, timeout));
+      const timeout = this.#timeLeft(first, started);
+      rows = await first.caller.runInAsyncScope(() => this.#options.query(userIds, timeout));
       this.#lastSuccess = performance.now();
     } catch (cause) {
       this.#options.failed(reads, cause);
       return;
     } finally {
-      this.#next();
+      this.#next(reads.size);
       if (statements.hasSubscribers)
         statements.publish({ users: reads.size, milliseconds: performance.now() - started });
     }
     this.#options.succeeded(reads, rows);
-  };
+  }
 
-  #timeLeft(reads: Reads<User>, now: number): number {
+  #timeLeft(first: Read<User>, now: number): number {
     const { timeout } = this.#options;
-    const [first] = reads.values();
-    const overtime = now - (first?.waitsSince ?? now) - TURN_TIMEOUT;
+    const overtime = now - first.waitsSince - TURN_TIMEOUT;
     // A process that stood still must not take its statements for late before they begin.
     return Math.min(timeout, Math.max(timeout - overtime, TURN_TIMEOUT));
   }
@@ -129,12 +129,18 @@ export class ReadQueue<User, Row> {
     return reads;
   }
 
-  /** Before the answers are given out, so that the database works on the next ones meanwhile. */
-  #next(): void {
+  /**
+   * Before the answers are given out, so that the database works on the next ones meanwhile. Not on all of
+   * them: callers come back when they are answered, and in two groups of one size the database reads for one
+   * while this process answers the other. Of 28 and 4, each waits for the other.
+   */
+  #next(ended: number): void {
     this.#statements--;
-    const worth = Math.min(WORTH_A_STATEMENT, this.#options.size);
-    if (this.#waiting.size >= worth) this.#send();
-    else this.#schedule();
+    const { size } = this.#options;
+    const waiting = this.#waiting.size;
+    const half = Math.ceil((waiting + ended) / 2);
+    if (waiting < Math.min(WORTH_A_STATEMENT, size)) this.#schedule();
+    else this.#send(Math.min(Math.max(half, WORTH_A_STATEMENT), size));
   }
 
   /**
@@ -160,7 +166,9 @@ export class ReadQueue<User, Row> {
 }
 
 function newRead<User>(): Read<User> {
-  const read = { waitsSince: 0 } as { -readonly [key in keyof Read<User>]: Read<User>[key] };
+  const read = { waitsSince: 0, caller: new AsyncResource('Read') } as {
+    -readonly [key in keyof Read<User>]: Read<User>[key];
+  };
   read.promise = new Promise((resolve, reject) => {
     read.resolve = resolve;
     read.reject = reject;

@@ -12,21 +12,28 @@ describeOnEachDatabase('The reader', (kind) => {
     const userId = await server().addUser();
     const request = new AsyncLocalStorage<string>();
     const seen: unknown[] = [];
+    let release = () => {};
+    const asked = new Promise<void>((resolve) => {
+      release = resolve;
+    });
     const reader = new InstallationReader({
-      query(text, values, name) {
+      async query(text, values, options) {
         seen.push(request.getStore());
-        return server().database.query(text, values, name);
+        await asked;
+        return server().database.query(text, values, options);
       },
     });
     const reads = [request.run('one', () => reader.read(userId))];
     await turn();
-    // Enough of them to leave when the statement under way ends, which is in the context of `one`.
+    // Enough to leave when the statement under way ends, which is in the context of `one`: in two halves, so
+    // that the database is busy while this process answers.
     for (let number = 0; number < 10; number++)
       reads.push(request.run(`two ${number}`, () => reader.read(`nobody-${number}`)));
+    release();
     const [one, ...others] = await Promise.all(reads);
     await request.run('three', () => reader.read(userId));
     expect(one?.id).toBe(userId);
     expect(new Set(others)).toEqual(new Set([null]));
-    expect(seen).toEqual(['one', 'two 0', 'three']);
+    expect(seen).toEqual(['one', 'two 0', 'two 8', 'three']);
   });
 });
