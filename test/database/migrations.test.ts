@@ -41,6 +41,16 @@ describeOnEachDatabase('Migrations and entities', (kind) => {
     expect(await pendingDifference()).toEqual([]);
   });
 
+  test('take an index that was made before, without holding up those who write', async () => {
+    await dataSource.undoLastMigration({ transaction: 'all' });
+    await dataSource.query(
+      `CREATE INDEX CONCURRENTLY github_app_installation_read_idx
+        ON github_app_installation (neptun_user_id, id)
+        INCLUDE (github_installation_id, created_at, updated_at)`,
+    );
+    expect(await migrate(dataSource)).toHaveLength(1);
+  });
+
   test('are applied once by several that start together', async () => {
     await undoAll();
     const applied = await Promise.all([

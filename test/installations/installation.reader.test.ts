@@ -36,4 +36,26 @@ describeOnEachDatabase('The reader', (kind) => {
     expect(new Set(others)).toEqual(new Set([null]));
     expect(seen).toEqual(['one', 'two 0', 'two 8', 'three']);
   });
+
+  test('has an index that gives all that it asks for, in its order', async () => {
+    const { database } = server();
+    await database.query(
+      "INSERT INTO neptun_user (id) SELECT 'indexed ' || n FROM generate_series(1, 1000) n",
+    );
+    await database.query(`
+      INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
+      SELECT 'indexed ' || n % 1000 + 1, n FROM generate_series(1, 5000) n`);
+    await database.query('VACUUM ANALYZE neptun_user, github_app_installation');
+    const plan: string[] = [];
+    const reader = new InstallationReader({
+      async query(text, values) {
+        const lines = await database.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${text}`, values);
+        plan.push(...lines.rows.map((row) => row['QUERY PLAN']));
+        return database.query(text, values);
+      },
+    });
+    expect((await reader.read('indexed 1'))?.installations).toHaveLength(5);
+    expect(plan.join('\n')).toContain('Index Only Scan using github_app_installation_read_idx');
+    expect(plan.join('\n')).not.toContain('Sort');
+  });
 });
