@@ -41,13 +41,50 @@ describeOnEachDatabase('Migrations and entities', (kind) => {
     expect(await pendingDifference()).toEqual([]);
   });
 
-  test('take an index that was made before, without holding up those who write', async () => {
+  const makeIndexBefore = async () => {
     await dataSource.undoLastMigration({ transaction: 'all' });
     await dataSource.query(
       `CREATE INDEX CONCURRENTLY github_app_installation_read_idx
         ON github_app_installation (neptun_user_id, id)
         INCLUDE (github_installation_id, created_at, updated_at)`,
     );
+  };
+
+  test('take an index that was made before', async () => {
+    await makeIndexBefore();
+    expect(await migrate(dataSource)).toHaveLength(1);
+  });
+
+  // The embedded database has one connection: nobody writes meanwhile.
+  if (kind === 'PostgreSQL')
+    test('do not wait for those who write where the index was made before', async () => {
+      await makeIndexBefore();
+      const writer = dataSource.createQueryRunner();
+      await writer.startTransaction();
+      await writer.query("INSERT INTO neptun_user (id) VALUES ('writer')");
+      await writer.query(
+        "INSERT INTO github_app_installation (neptun_user_id, github_installation_id) VALUES ('writer', 1)",
+      );
+      const end = setTimeout(() => writer.rollbackTransaction(), 3_000);
+      expect(await migrate(dataSource)).toHaveLength(1);
+      expect(writer.isTransactionActive).toBe(true);
+      clearTimeout(end);
+      await writer.rollbackTransaction();
+      await writer.release();
+    });
+
+  test('refuse an index that was begun before, and not ended', async () => {
+    await makeIndexBefore();
+    const mark = (isValid: boolean) =>
+      dataSource.query(
+        "UPDATE pg_index SET indisvalid = $1 WHERE indexrelid = 'github_app_installation_read_idx'::regclass",
+        [isValid],
+      );
+    await mark(false);
+    await expect(migrate(dataSource)).rejects.toThrow(
+      'DROP INDEX CONCURRENTLY github_app_installation_read_idx',
+    );
+    await mark(true);
     expect(await migrate(dataSource)).toHaveLength(1);
   });
 

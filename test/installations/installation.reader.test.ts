@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { InstallationReader } from '../../src/installations/installation.reader.js';
 import { describeOnEachDatabase } from '../helpers/databases.js';
@@ -12,21 +11,27 @@ describeOnEachDatabase('The reader', (kind) => {
     const userId = await server().addUser();
     const request = new AsyncLocalStorage<string>();
     const seen: unknown[] = [];
+    let arrive = () => {};
     let release = () => {};
-    const asked = new Promise<void>((resolve) => {
+    const rowsArrived = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    const othersAsked = new Promise<void>((resolve) => {
       release = resolve;
     });
     const reader = new InstallationReader({
       async query(text, values, options) {
         seen.push(request.getStore());
-        await asked;
-        return server().database.query(text, values, options);
+        const answer = await server().database.query<never>(text, values, options);
+        arrive();
+        await othersAsked;
+        return answer;
       },
     });
     const reads = [request.run('one', () => reader.read(userId))];
-    await turn();
-    // Enough to leave when the statement under way ends, which is in the context of `one`: in two halves, so
-    // that the database is busy while this process answers.
+    await rowsArrived;
+    // Enough to leave when the statement under way ends, which is in the context of `one`: in two statements,
+    // so that the database is busy while this process answers.
     for (let number = 0; number < 10; number++)
       reads.push(request.run(`two ${number}`, () => reader.read(`nobody-${number}`)));
     release();
