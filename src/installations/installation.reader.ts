@@ -41,7 +41,8 @@ const SELECT_USERS = `
     FROM (SELECT * FROM github_app_installation WHERE neptun_user_id = u.id ORDER BY id) i
   ), '[]') AS installations
   FROM (
-    SELECT *, ',"neptun_user_id":' || to_json(id) || ',"github_installation_id":"' AS middle
+    SELECT id, created_at, updated_at,
+      ',"neptun_user_id":' || to_json(id) || ',"github_installation_id":"' AS middle
     FROM neptun_user WHERE id = ANY($1::text[]) OFFSET 0
   ) u`;
 

@@ -42,6 +42,15 @@ describeOnEachDatabase('The reader', (kind) => {
     expect(seen).toEqual(['one', 'two 0', 'two 8', 'three']);
   });
 
+  test('reads where other programs have columns of their own, by whatever name', async () => {
+    const { database, addUser } = server();
+    const userId = await addUser(['1']);
+    await database.query('ALTER TABLE neptun_user ADD middle text');
+    await database.query('ALTER TABLE github_app_installation ADD middle text');
+    const user = await new InstallationReader(database).read(userId);
+    expect(user?.installations).toHaveLength(1);
+  });
+
   test('has an index that gives all that it asks for, in its order', async () => {
     const { database } = server();
     await database.query(
