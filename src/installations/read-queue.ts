@@ -4,14 +4,21 @@ import { statements } from '../operations/events.js';
 import { TURN_TIMEOUT } from '../timeouts.js';
 
 /** A user that is asked for, by one request or several at once. */
-export interface Read<User> {
+class Read<User> {
   readonly promise: Promise<User>;
+  resolve!: (user: User) => void;
+  reject!: (error: unknown) => void;
   /** Who asked first: traces show the statement under the request that waited longest for it. */
-  readonly caller: AsyncResource;
+  readonly caller = new AsyncResource('Read');
   /** Since when it waits for its turn, by `performance.now()`. */
-  waitsSince: number;
-  resolve(user: User): void;
-  reject(error: unknown): void;
+  waitsSince = 0;
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
 }
 
 /** Reads by the id of their user. */
@@ -29,7 +36,7 @@ export interface ReadQueueOptions<User, Row> {
   failed(reads: Reads<User>, cause: unknown): void;
 }
 
-/** Reads that are worth a statement at once, in step with the one before, and no smaller one. */
+/** Reads that are worth a statement at once, in step with the one before; what it leaves may be fewer. */
 const WORTH_A_STATEMENT = 8;
 /** Milliseconds after which a statement is slow, and those who wait get one of their own. */
 const PATIENCE = 5;
@@ -54,7 +61,7 @@ export class ReadQueue<User, Row> {
   read(userId: string): Promise<User> {
     const asked = this.#waiting.get(userId);
     if (asked) return asked.promise;
-    const read = newRead<User>();
+    const read = new Read<User>();
     this.add(userId, read);
     return read.promise;
   }
@@ -104,6 +111,7 @@ export class ReadQueue<User, Row> {
     this.#options.succeeded(reads, rows);
   }
 
+  /** What a turn took beyond its time is taken from the statement's: so both end in one time together. */
   #timeLeft(first: Read<User>, now: number): number {
     const { timeout } = this.#options;
     const overtime = now - first.waitsSince - TURN_TIMEOUT;
@@ -137,15 +145,15 @@ export class ReadQueue<User, Row> {
   #next(ended: number): void {
     this.#statements--;
     const { size } = this.#options;
-    const waiting = this.#waiting.size;
-    const half = Math.ceil((waiting + ended) / 2);
-    if (waiting < Math.min(WORTH_A_STATEMENT, size)) this.#schedule();
-    else this.#send(Math.min(Math.max(half, WORTH_A_STATEMENT), size));
+    const worth = Math.min(WORTH_A_STATEMENT, size);
+    const half = Math.ceil((this.#waiting.size + ended) / 2);
+    if (this.#waiting.size < worth) this.#schedule();
+    else this.#send(Math.min(Math.max(half, worth), size));
   }
 
   /**
-   * Whoever has waited too long, the first of all first: while statements succeed, so long that a statement
-   * still has time, for they may be many and quick; else not in vain.
+   * Whoever has waited too long, the first of all first: TURN_TIMEOUT without a success, and in any case so
+   * long that no more than TURN_TIMEOUT is left for the statement.
    */
   #refuseLate = (): void => {
     this.#turnTimeout = undefined;
@@ -163,15 +171,4 @@ export class ReadQueue<User, Row> {
     }
     if (late.size > 0) this.#options.failed(late, new DatabaseBusyError());
   };
-}
-
-function newRead<User>(): Read<User> {
-  const read = { waitsSince: 0, caller: new AsyncResource('Read') } as {
-    -readonly [key in keyof Read<User>]: Read<User>[key];
-  };
-  read.promise = new Promise((resolve, reject) => {
-    read.resolve = resolve;
-    read.reject = reject;
-  });
-  return read;
 }
