@@ -20,6 +20,7 @@ import { shedLoad } from './operations/shed-load.js';
 import { SESSION_HEADER, SESSION_HEADERS } from './session/session-cookie.js';
 import type { SessionReader } from './session/session-reader.js';
 import { REQUEST_TIMEOUT, REQUEST_TIMEOUT_INTERVAL, SILENCE_TIMEOUT } from './timeouts.js';
+import { UserReader } from './users/user.reader.js';
 import { UserService } from './users/user.service.js';
 
 declare module 'fastify' {
@@ -89,7 +90,10 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     });
   }
 
-  const users = new UserService(new InstallationReader(database));
+  const users = new UserService({
+    installations: new InstallationReader(database),
+    users: new UserReader(database),
+  });
   const schema = createSchema(users);
   const compiled = new CompiledOperations(schema);
   const apollo = createApolloServer({ schema, compiled, logger: log, ide: config.graphqlIde });

@@ -1,7 +1,7 @@
 import type { ApolloServerPlugin } from '@apollo/server';
-import { BREAK, type DocumentNode, type GraphQLSchema, Kind, visit } from 'graphql';
-import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit';
+import type { DocumentNode, GraphQLSchema } from 'graphql';
 import { LRUCache } from 'lru-cache';
+import { type CompiledQuery, compileQuery } from './compile-query.js';
 import type { Context } from './context.js';
 import { operations } from './operations/events.js';
 
@@ -12,9 +12,8 @@ const REMEMBERED_QUERIES = 500;
 
 interface Operation {
   times: number;
-  name: string | null;
   /** `null`: not compiled yet, or not at all. */
-  execute: CompiledQuery['query'] | null;
+  compiled: CompiledQuery | null;
 }
 
 /** What a request asks, after Fastify has parsed it; nothing of it is checked yet. */
@@ -46,62 +45,33 @@ export class CompiledOperations {
   /** @returns the answer's JSON as Apollo Server would write it; `null`: ask Apollo Server */
   async answer(body: GraphQLRequestBody, caller: { context: Context }): Promise<string | null> {
     const { query, operationName, variables, extensions, ...others } = body;
-    const operation = typeof query === 'string' ? this.#operations.get(query) : undefined;
-    if (!operation?.execute || Object.keys(others).length > 0) return null;
+    const operation = typeof query === 'string' ? this.#operations.get(query)?.compiled : null;
+    if (!operation || Object.keys(others).length > 0) return null;
     if (operationName !== undefined && operationName !== operation.name) return null;
     if (variables !== undefined && !isRecord(variables)) return null;
     if (extensions !== undefined && (!isRecord(extensions) || extensions.persistedQuery))
       return null;
-    const { data, errors } = await operation.execute(undefined, caller.context, variables ?? {});
-    if (errors) return null;
+    let data: string;
+    try {
+      data = await operation.execute(variables ?? {}, caller.context);
+    } catch {
+      return null;
+    }
     if (operations.hasSubscribers) {
       const signedIn = caller.context.viewer !== null;
       operations.publish({ name: operation.name, signedIn, errorCode: null });
     }
-    return `${JSON.stringify({ data })}\n`;
+    return `{"data":${data}}\n`;
   }
 
   #learn(source: string, document: DocumentNode): void {
     const known = this.#operations.get(source);
-    if (!known) {
-      this.#operations.set(source, { times: 1, name: null, execute: null });
-    } else if (++known.times === WORTH_COMPILING && isCompilable(document)) {
-      const compiled = compileQuery(this.#schema, document);
-      if (!isCompiledQuery(compiled)) return;
-      known.name = operationName(document);
-      known.execute = compiled.query;
-    }
+    if (!known) this.#operations.set(source, { times: 1, compiled: null });
+    else if (++known.times === WORTH_COMPILING)
+      known.compiled = compileQuery(this.#schema, document);
   }
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function operationName(document: DocumentNode): string | null {
-  const operation = document.definitions.find(({ kind }) => kind === Kind.OPERATION_DEFINITION);
-  return (operation?.kind === Kind.OPERATION_DEFINITION && operation.name?.value) || null;
-}
-
-/**
- * One query, and no directives: graphql-jit 0.8 drops a fragment that is spread twice, once of them
- * under `@include` or `@skip`. No alias `__proto__`, which it does not write in its place.
- */
-function isCompilable(document: DocumentNode): boolean {
-  let queries = 0;
-  let compilable = true;
-  visit(document, {
-    OperationDefinition({ operation }) {
-      queries++;
-      compilable &&= operation === 'query';
-    },
-    Directive() {
-      compilable = false;
-      return BREAK;
-    },
-    Field({ alias }) {
-      compilable &&= alias?.value !== '__proto__';
-    },
-  });
-  return compilable && queries === 1;
 }

@@ -1,7 +1,8 @@
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
-import type { UserWithInstallations } from './installations/installation.reader.js';
+import type { UserInstallations } from './installations/installation.reader.js';
 import type { SessionReader } from './session/session-reader.js';
 import type { Viewer } from './session/viewer.js';
+import type { UserRow } from './users/user.reader.js';
 
 /** What resolvers and routes know of a request. */
 export interface Context {
@@ -9,8 +10,10 @@ export interface Context {
   readonly viewer: Viewer | null;
   /** Writes with the id of the request. */
   readonly log: FastifyBaseLogger;
-  /** The viewer's own user, once it is asked for: a request reads it once, also where that fails. */
-  ownUser?: Promise<UserWithInstallations | null>;
+  /** The viewer's own, once they are asked for: a request reads them once, also where that fails. */
+  ownInstallations?: Promise<UserInstallations | null>;
+  /** Likewise. */
+  ownRow?: Promise<UserRow | null>;
 }
 
 /** The one way from a request to who asks, for GraphQL and REST alike. A bad session is anonymous. */

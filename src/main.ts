@@ -14,6 +14,7 @@ import { sealSession } from './session/seal-session.js';
 import { SESSION_COOKIE } from './session/session-cookie.js';
 import { sessionPassword } from './session/session-password.js';
 import { User } from './users/user.entity.js';
+import { UserReader } from './users/user.reader.js';
 import { UserService } from './users/user.service.js';
 
 /** Milliseconds. At a terminal, npm passes on the Ctrl-C that its child has got already. */
@@ -61,7 +62,12 @@ program
   .description('print the GraphQL schema, sorted')
   .action(() => {
     const nobody = { query: () => Promise.reject(new Error('nothing is queried here')) };
-    const schema = createSchema(new UserService(new InstallationReader(nobody)));
+    const schema = createSchema(
+      new UserService({
+        installations: new InstallationReader(nobody),
+        users: new UserReader(nobody),
+      }),
+    );
     console.log(printSchema(lexicographicSortSchema(schema)));
   });
 

@@ -24,7 +24,7 @@ const directive = fc.constantFrom(
   '@skip(if: $no) @include(if: $yes)',
 );
 /** Few aliases, so that some fields merge and some conflict. */
-const alias = fc.constantFrom('a: ', 'b: ');
+const alias = fc.constantFrom('a: ', 'b: ', '__proto__: ');
 const field = (names: string[]) =>
   fc
     .tuple(maybe(alias), fc.constantFrom(...names), maybe(directive))
@@ -128,7 +128,9 @@ describeOnEachDatabase('A query that comes again', (kind) => {
 });
 
 describe('Compiled operations', () => {
-  const schema = buildSchema('type Query { greeting: String fails: Int! }');
+  const schema = buildSchema(`
+    type Query { greeting: String fails: Int! list: [Int] any: Any }
+    union Any = Query`);
   const caller = { context: {} as Context };
 
   /** Answers a request before it is learnt, and after it was learnt twice. */
@@ -155,7 +157,9 @@ describe('Compiled operations', () => {
     ['errors', { query: '{ fails }' }],
     ['several operations', { query: 'query A { __typename } query B { __typename }' }],
     ['another operation', { query: 'query A { __typename }', operationName: 'B' }],
-    ['an alias that is no ordinary property', { query: '{ a: greeting __proto__: greeting }' }],
+    ['lists that their fields do not write', { query: '{ list }' }],
+    ['abstract types', { query: '{ any { __typename } }' }],
+    ['introspection', { query: '{ __schema { description } }' }],
     ['directives', { query: '{ greeting @skip(if: true) }' }],
     ['persisted queries', { query: '{ greeting }', extensions: { persistedQuery: {} } }],
     ['variables that are no object', { query: '{ greeting }', variables: [] }],

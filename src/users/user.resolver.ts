@@ -1,5 +1,8 @@
-import { Arg, Ctx, ID, Query, Resolver } from 'type-graphql';
+import { Arg, Ctx, FieldResolver, ID, Query, Resolver, Root } from 'type-graphql';
 import type { Context } from '../context.js';
+import type { GithubAppInstallation } from '../installations/github-app-installation.type.js';
+import type { UserInstallations } from '../installations/installation.reader.js';
+import { parseInstallations } from '../installations/installations-json.js';
 import { UserService } from './user.service.js';
 import { User } from './user.type.js';
 
@@ -16,7 +19,7 @@ export class UserResolver {
     nullable: true,
     description: 'The signed-in user. `UNAUTHENTICATED` without a session.',
   })
-  viewer(@Ctx() context: Context): Promise<User> {
+  viewer(@Ctx() context: Context): Promise<UserInstallations> {
     return this.#users.findViewer(context);
   }
 
@@ -28,7 +31,22 @@ export class UserResolver {
   user(
     @Arg('id', () => ID, { description: 'The user’s id, as the session has it.' }) id: string,
     @Ctx() context: Context,
-  ): Promise<User> {
+  ): Promise<UserInstallations> {
     return this.#users.find(context, id);
+  }
+
+  @FieldResolver()
+  async createdAt(@Root() user: UserInstallations, @Ctx() context: Context): Promise<string> {
+    return (await this.#users.findRow(context, user.id)).createdAt;
+  }
+
+  @FieldResolver()
+  async updatedAt(@Root() user: UserInstallations, @Ctx() context: Context): Promise<string> {
+    return (await this.#users.findRow(context, user.id)).updatedAt;
+  }
+
+  @FieldResolver()
+  installations(@Root() user: UserInstallations): GithubAppInstallation[] {
+    return parseInstallations(user);
   }
 }

@@ -2,23 +2,29 @@ import type { Context } from '../context.js';
 import { CodedError } from '../errors.js';
 import type {
   InstallationReader,
-  UserWithInstallations,
+  UserInstallations,
 } from '../installations/installation.reader.js';
 import type { Viewer } from '../session/viewer.js';
+import type { UserReader, UserRow } from './user.reader.js';
 
 /** Bytes. PostgreSQL's index on the id holds no more, so that none can exist that is longer. */
 const MAX_USER_ID_BYTES = 2_700;
 
+export interface UserReaders {
+  installations: InstallationReader;
+  users: UserReader;
+}
+
 /** Decides who may read which user. GraphQL and REST both ask here, and nothing reads around it. */
 export class UserService {
-  readonly #reader: InstallationReader;
+  readonly #readers: UserReaders;
 
-  constructor(reader: InstallationReader) {
-    this.#reader = reader;
+  constructor(readers: UserReaders) {
+    this.#readers = readers;
   }
 
   /** The session's own user, with the installations. @throws {CodedError} as `find` does */
-  async findViewer(context: Context): Promise<UserWithInstallations> {
+  async findViewer(context: Context): Promise<UserInstallations> {
     return this.find(context, context.viewer?.id ?? '');
   }
 
@@ -27,13 +33,23 @@ export class UserService {
    *
    * @throws {CodedError} `UNAUTHENTICATED`, `NOT_FOUND` or `SERVICE_UNAVAILABLE`
    */
-  async find(context: Context, userId: string): Promise<UserWithInstallations> {
+  async find(context: Context, userId: string): Promise<UserInstallations> {
     authorize(context.viewer, userId);
-    context.ownUser ??= this.#reader.read(userId);
-    const user = await context.ownUser;
-    if (user === null) throw new CodedError('NOT_FOUND');
-    return user;
+    context.ownInstallations ??= this.#readers.installations.read(userId);
+    return found(await context.ownInstallations);
   }
+
+  /** What the table of users says of one. @throws {CodedError} as `find` does */
+  async findRow(context: Context, userId: string): Promise<UserRow> {
+    authorize(context.viewer, userId);
+    context.ownRow ??= this.#readers.users.read(userId);
+    return found(await context.ownRow);
+  }
+}
+
+function found<T>(value: T | null): T {
+  if (value === null) throw new CodedError('NOT_FOUND');
+  return value;
 }
 
 /**

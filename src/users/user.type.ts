@@ -1,6 +1,7 @@
-import { Field, ID, ObjectType } from 'type-graphql';
+import { Extensions, Field, ID, ObjectType } from 'type-graphql';
 import { DateTime } from '../date-time.js';
 import { GithubAppInstallation } from '../installations/github-app-installation.type.js';
+import { compileInstallations } from '../installations/installations-json.js';
 
 /** The GraphQL view of a user. */
 @ObjectType({ description: 'A user of the web application.' })
@@ -14,6 +15,7 @@ export class User {
   @Field(() => DateTime, { description: 'When the user was last changed.' })
   updatedAt!: string;
 
+  @Extensions({ compile: compileInstallations })
   @Field(() => [GithubAppInstallation], {
     description: 'The user’s GitHub App installations, ordered by `id`; empty when there are none.',
   })

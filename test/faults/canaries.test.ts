@@ -90,11 +90,17 @@ describeOnPostgres('No secret and nothing personal is logged, or told in an erro
   test('while the database refuses the statement', async () => {
     const address = await start(url());
     await server.printed(/ready at/);
-    await admin.query('ALTER TABLE neptun_user RENAME TO users');
-    await admin.query('INSERT INTO users (id) VALUES ($1)', [USER]);
+    await admin.query('INSERT INTO neptun_user (id) VALUES ($1)', [USER]);
     await admin.query(
-      `CREATE VIEW neptun_user AS
-       SELECT id, created_at + id::interval AS created_at, updated_at FROM users`,
+      'INSERT INTO github_app_installation (neptun_user_id, github_installation_id) VALUES ($1, 1)',
+      [USER],
+    );
+    await admin.query('ALTER TABLE github_app_installation RENAME TO links');
+    await admin.query(
+      `CREATE VIEW github_app_installation AS
+       SELECT id, neptun_user_id, github_installation_id,
+         created_at + neptun_user_id::interval AS created_at, updated_at
+       FROM links`,
     );
     await expectSilence(address, 500);
   });

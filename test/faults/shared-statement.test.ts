@@ -61,7 +61,10 @@ describeOnPostgres('Reads that share one statement', () => {
     const easy = await Promise.all(Array.from({ length: 100 }, (_, n) => addUser([String(n)])));
     const isAnswered = async (reader: InstallationReader, id: string) => {
       const user = await reader.read(id);
-      expect([user?.id, user?.installations.length]).toEqual([id, 1]);
+      expect([user?.id, JSON.parse(user?.installationsJson ?? '')]).toEqual([
+        id,
+        [expect.anything()],
+      ]);
     };
 
     for (const [difficult, failure] of [

@@ -35,6 +35,27 @@ describeOnEachDatabase('POST /graphql', (kind) => {
     expect(data.user).toEqual({ id: userId, updatedAt: expect.any(String), installations });
   });
 
+  test('tells when a user was created and changed, also where another program left no such time', async () => {
+    const me = await server().addUser();
+    const ask = async () =>
+      (
+        await json(
+          await server().graphql({ query: '{ viewer { createdAt updatedAt } }' }, { as: me }),
+        )
+      ).data.viewer;
+    const set = (times: string) =>
+      server().database.query(`UPDATE neptun_user SET ${times} WHERE id = $1`, [me]);
+    const created = '2020-02-29T10:00:00.120Z';
+    const changed = '2021-12-31T23:59:59.999Z';
+    await set(`created_at = '${created}', updated_at = '${changed}'`);
+    expect(await ask()).toEqual({ createdAt: created, updatedAt: changed });
+    await set("updated_at = 'infinity'");
+    expect(await ask()).toEqual({ createdAt: created, updatedAt: created });
+    await set("created_at = '-infinity'");
+    const epoch = '1970-01-01T00:00:00.000Z';
+    expect(await ask()).toEqual({ createdAt: epoch, updatedAt: epoch });
+  });
+
   test('answers UNAUTHENTICATED, with HTTP 200 and null, without a session', async () => {
     const response = await server().graphql({ query: '{ viewer { id } user(id: "x") { id } }' });
     expect(response.status).toBe(200);

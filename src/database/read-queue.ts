@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
-import { DatabaseBusyError } from '../database/availability.js';
 import { statements } from '../operations/events.js';
 import { TURN_TIMEOUT } from '../timeouts.js';
+import { DatabaseBusyError } from './availability.js';
 
 /** A user that is asked for, by one request or several at once. */
 class Read<User> {

@@ -1,0 +1,207 @@
+import {
+  BREAK,
+  type DocumentNode,
+  defaultFieldResolver,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLField,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLResolveInfo,
+  type GraphQLSchema,
+  getArgumentValues,
+  getNamedType,
+  getNullableType,
+  getVariableValues,
+  isAbstractType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  Kind,
+  type OperationDefinitionNode,
+  OperationTypeNode,
+  type SelectionSetNode,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+} from 'graphql';
+import type { Context } from './context.js';
+
+/** The names of the fields that are selected of an object type of leaves, by the keys of their answers. */
+type SelectedFields = ReadonlyMap<string, string>;
+
+/** What a field of lists brings as `extensions.compile`: its items are written by this, and not resolved. */
+export type CompileList<Source> = (fields: SelectedFields) => (source: Source) => string;
+
+export interface CompiledQuery {
+  /** The operation's. */
+  name: string | null;
+  /**
+   * @param variables as they were sent
+   * @returns the JSON of `data`
+   * @throws whatever makes an error of the answer: the text tells nothing of it
+   */
+  execute(variables: Record<string, unknown>, context: Context): string | Promise<string>;
+}
+
+interface Execution {
+  variables: Record<string, unknown>;
+  context: Context;
+}
+
+/** Writes JSON: of a value, or of the field of an object. */
+type Write = (source: unknown, execution: Execution) => string | Promise<string>;
+
+/**
+ * A valid query as functions that write the answer's JSON, calling the same resolvers and serializers as
+ * `graphql` does, with the same arguments (of `info` they get the field's name alone).
+ *
+ * @returns `null`: it has something that is not compiled
+ */
+export function compileQuery(schema: GraphQLSchema, document: DocumentNode): CompiledQuery | null {
+  const [operation, ...others] = document.definitions.filter(isOperation);
+  const query = schema.getQueryType();
+  if (!operation || others.length > 0 || !query || !isCompilable(schema, document)) return null;
+  const write = new Compilation(document).writeObject(query, [operation.selectionSet]);
+  return {
+    name: operation.name?.value ?? null,
+    execute(inputs, context) {
+      const { coerced, errors } = getVariableValues(
+        schema,
+        operation.variableDefinitions ?? [],
+        inputs,
+      );
+      if (errors) throw errors[0];
+      return write(undefined, { variables: coerced, context });
+    },
+  };
+}
+
+/** Only queries; no directives, no introspection, and no lists that their fields do not write themselves. */
+function isCompilable(schema: GraphQLSchema, document: DocumentNode): boolean {
+  const types = new TypeInfo(schema);
+  let compilable = true;
+  const stop = () => {
+    compilable = false;
+    return BREAK;
+  };
+  const visitor = visitWithTypeInfo(types, {
+    OperationDefinition: ({ operation }) =>
+      operation === OperationTypeNode.QUERY ? undefined : stop(),
+    Directive: stop,
+    Field({ name }) {
+      const type = getNullableType(types.getType());
+      const isIntrospection = name.value === '__schema' || name.value === '__type';
+      const isLeftOut = isListType(type) && !types.getFieldDef()?.extensions.compile;
+      return isIntrospection || isLeftOut || isAbstractType(getNamedType(type))
+        ? stop()
+        : undefined;
+    },
+  });
+  visit(document, visitor);
+  return compilable;
+}
+
+class Compilation {
+  readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+
+  constructor({ definitions }: DocumentNode) {
+    const fragments = definitions.filter(
+      (definition) => definition.kind === Kind.FRAGMENT_DEFINITION,
+    );
+    this.#fragments = new Map(fragments.map((fragment) => [fragment.name.value, fragment]));
+  }
+
+  writeObject(type: GraphQLObjectType, selectionSets: SelectionSetNode[]): Write {
+    const fields = [...this.#collect(selectionSets)];
+    const keys = fields.map(([key]) => `"${key}":`);
+    const writes = fields.map(([, nodes]) => this.#writeField(type, nodes));
+    const join = (values: string[]) => `{${keys.map((key, at) => key + values[at]).join(',')}}`;
+    return (source, execution) => {
+      const values = writes.map((write) => attempt(write, source, execution));
+      return areTexts(values) ? join(values) : Promise.all(values).then(join);
+    };
+  }
+
+  #writeField(parent: GraphQLObjectType, nodes: FieldNode[]): Write {
+    const [node] = nodes as [FieldNode];
+    const name = node.name.value;
+    const field = parent.getFields()[name];
+    if (!field) return () => `"${parent.name}"`; // __typename
+    const selectionSets = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
+    if (field.extensions.compile) return this.#writeList(field, selectionSets);
+
+    const writeValue = this.#writeType(field.type, selectionSets);
+    const resolve = field.resolve ?? defaultFieldResolver;
+    const info = { fieldName: name } as GraphQLResolveInfo;
+    return (source, execution) => {
+      const args = getArgumentValues(field, node, execution.variables);
+      const value = resolve(source, args, execution.context, info);
+      return value instanceof Promise
+        ? value.then((settled) => writeValue(settled, execution))
+        : writeValue(value, execution);
+    };
+  }
+
+  #writeList(field: GraphQLField<unknown, unknown>, selectionSets: SelectionSetNode[]): Write {
+    const compile = field.extensions.compile as CompileList<unknown>;
+    const fields = [...this.#collect(selectionSets)] as [string, [FieldNode]][];
+    return compile(new Map(fields.map(([key, [node]]) => [key, node.name.value])));
+  }
+
+  #writeType(type: GraphQLOutputType, selectionSets: SelectionSetNode[]): Write {
+    const named = getNamedType(type);
+    const write: Write = isLeafType(named)
+      ? (value) => JSON.stringify(named.serialize(value))
+      : this.writeObject(named as GraphQLObjectType, selectionSets);
+    return (value, execution) => {
+      if (value !== null && value !== undefined) return write(value, execution);
+      if (isNonNullType(type)) throw new Error('null');
+      return 'null';
+    };
+  }
+
+  /** The fields by the keys of their answers; those of one key are one field, whose selections are merged. */
+  #collect(selectionSets: SelectionSetNode[]): Map<string, FieldNode[]> {
+    const fields = new Map<string, FieldNode[]>();
+    const spread = new Set<string>();
+    const collect = ({ selections }: SelectionSetNode) => {
+      for (const selection of selections) {
+        if (selection.kind === Kind.FIELD) {
+          const key = (selection.alias ?? selection.name).value;
+          const nodes = fields.get(key);
+          if (nodes) nodes.push(selection);
+          else fields.set(key, [selection]);
+        } else if (selection.kind === Kind.INLINE_FRAGMENT) {
+          // Valid, and without abstract types: its type is this one.
+          collect(selection.selectionSet);
+        } else if (!spread.has(selection.name.value)) {
+          spread.add(selection.name.value);
+          const fragment = this.#fragments.get(selection.name.value);
+          if (fragment) collect(fragment.selectionSet);
+        }
+      }
+    };
+    selectionSets.forEach(collect);
+    return fields;
+  }
+}
+
+/** What is thrown becomes a rejection, so that nobody's is left unhandled while others are under way. */
+function attempt(write: Write, source: unknown, execution: Execution): string | Promise<string> {
+  try {
+    return write(source, execution);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function isOperation(
+  definition: DocumentNode['definitions'][number],
+): definition is OperationDefinitionNode {
+  return definition.kind === Kind.OPERATION_DEFINITION;
+}
+
+function areTexts(values: unknown[]): values is string[] {
+  return values.every((value) => typeof value === 'string');
+}

@@ -1,0 +1,101 @@
+import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { CodedError } from '../errors.js';
+import { SHARED_STATEMENT_TIMEOUT, STATEMENT_TIMEOUT } from '../timeouts.js';
+import { isDatabaseUnavailable, isStatementLate } from './availability.js';
+import type { Database } from './database.js';
+import { ReadQueue, type Reads } from './read-queue.js';
+
+/** Users whose last read was difficult. */
+const REMEMBERED_USERS = 10_000;
+
+export interface SharedStatement<Row> {
+  /** Takes the ids of users as its only parameter, a `text[]`, and has a row for each that there is. */
+  text: string;
+  /** Whether a row is so large that it holds others up. */
+  isLarge(row: Row): boolean;
+}
+
+/**
+ * Reads one row a user, those who are asked for at the same time by one SQL statement, whichever requests
+ * ask. No row is kept: what is committed is seen by the next read.
+ *
+ * Whoever has a very large row, or has made a statement fail, is read by statements of their own, so that
+ * others wait for nobody. That alone is remembered.
+ */
+export class SharedReader<Row extends { id: string }> {
+  readonly #database: Pick<Database, 'query'>;
+  readonly #statement: SharedStatement<Row>;
+  /** It says the text: behind a pooler, another version's statement must not bear the same. */
+  readonly #name: string;
+  readonly #difficult = new LRUCache<string, true>({ max: REMEMBERED_USERS });
+  // Together they leave a connection of the pool to probes.
+  readonly #shared = new ReadQueue<Row | null, Row>({
+    size: 1_000,
+    statements: 6,
+    timeout: SHARED_STATEMENT_TIMEOUT,
+    query: (userIds, timeout) => this.#select(userIds, timeout),
+    succeeded: (reads, rows) => this.#answer(reads, rows),
+    failed: (reads, cause) => {
+      const mayBeOneOfThem = !isDatabaseUnavailable(cause) || isStatementLate(cause);
+      if (mayBeOneOfThem) this.#separate(reads);
+      else refuse(reads, cause);
+    },
+  });
+  readonly #apart = new ReadQueue<Row | null, Row>({
+    size: 1,
+    statements: 3,
+    timeout: STATEMENT_TIMEOUT,
+    query: (userIds, timeout) => this.#select(userIds, timeout),
+    succeeded: (reads, rows) => {
+      for (const userId of reads.keys()) this.#difficult.delete(userId);
+      this.#answer(reads, rows);
+    },
+    failed: refuse,
+  });
+
+  constructor(database: Pick<Database, 'query'>, statement: SharedStatement<Row>) {
+    this.#database = database;
+    this.#statement = statement;
+    this.#name = `read_${hash('sha256', statement.text).slice(0, 16)}`;
+  }
+
+  /**
+   * @param userId a text that PostgreSQL can hold
+   * @returns `null`: no such user
+   * @throws {CodedError} `SERVICE_UNAVAILABLE`
+   */
+  read(userId: string): Promise<Row | null> {
+    const queue = this.#difficult.has(userId) ? this.#apart : this.#shared;
+    return queue.read(userId);
+  }
+
+  async #select(userIds: string[], timeout: number): Promise<Row[]> {
+    const read = { name: this.#name, timeout };
+    return (await this.#database.query<Row>(this.#statement.text, [userIds], read)).rows;
+  }
+
+  #answer(reads: Reads<Row | null>, rows: Row[]): void {
+    for (const row of rows) {
+      if (this.#statement.isLarge(row)) this.#difficult.set(row.id, true);
+      reads.get(row.id)?.resolve(row);
+    }
+    // V8 puts what `pg` keeps them in among the long-lived, and would put a kilobyte of each request there too.
+    rows.length = 0;
+    // Those that are answered already stay so: the rest do not exist.
+    for (const read of reads.values()) read.resolve(null);
+  }
+
+  #separate(reads: Reads<Row | null>): void {
+    for (const [userId, read] of reads) {
+      this.#difficult.set(userId, true);
+      this.#apart.add(userId, read);
+    }
+  }
+}
+
+function refuse<Row>(reads: Reads<Row>, cause: unknown): void {
+  const unavailable = isDatabaseUnavailable(cause);
+  const error = unavailable ? new CodedError('SERVICE_UNAVAILABLE', { cause }) : cause;
+  for (const read of reads.values()) read.reject(error);
+}

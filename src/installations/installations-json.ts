@@ -1,0 +1,45 @@
+import type { CompileList } from '../compile-query.js';
+import type { GithubAppInstallation } from './github-app-installation.type.js';
+import type { UserInstallations } from './installation.reader.js';
+
+/** One installation, in the documented shape: these five keys, in this order. */
+interface InstallationItem {
+  id: number;
+  neptun_user_id: string;
+  github_installation_id: string;
+  /** ISO 8601, UTC, milliseconds. */
+  created_at: string;
+  updated_at: string;
+}
+
+/** One `InstallationItem` as the reader writes it. No value but a user's id needs escapes. */
+const ITEM =
+  /\{"id":(-?\d+),"neptun_user_id":("(?:[^"\\]|\\.)*"),"github_installation_id":"(-?\d+)","created_at":"([^"]*)","updated_at":"([^"]*)"\}/g;
+
+/** What GraphQL answers of it, as a replacement for `ITEM`. */
+const REPLACEMENTS: Record<string, string> = {
+  id: '"$1"',
+  neptunUserId: '$2',
+  githubInstallationId: '"$3"',
+  createdAt: '"$4"',
+  updatedAt: '"$5"',
+  __typename: '"GithubAppInstallation"',
+} satisfies Record<keyof GithubAppInstallation | '__typename', string>;
+
+/** The installations as GraphQL's objects. */
+export function parseInstallations({ installationsJson }: UserInstallations) {
+  return (JSON.parse(installationsJson) as InstallationItem[]).map((item) => ({
+    id: item.id,
+    neptunUserId: item.neptun_user_id,
+    githubInstallationId: item.github_installation_id,
+    createdAt: item.created_at,
+    updatedAt: item.updated_at,
+  }));
+}
+
+/** Writes those fields of the installations straight from the documented JSON: as text, without objects. */
+export const compileInstallations: CompileList<UserInstallations> = (fields) => {
+  const members = [...fields].map(([key, name]) => `"${key}":${REPLACEMENTS[name]}`);
+  const item = `{${members.join(',')}}`;
+  return ({ installationsJson }) => installationsJson.replace(ITEM, item);
+};

@@ -1,0 +1,23 @@
+import type { Database } from '../database/database.js';
+import { SharedReader } from '../database/shared-reader.js';
+import { isoText } from '../date-time.js';
+
+/** What the table of users says of one. */
+export interface UserRow {
+  readonly id: string;
+  /** ISO 8601, UTC, milliseconds. */
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+const SELECT_USERS = `
+  SELECT id, ${isoText('created_at', 'updated_at')} AS "createdAt",
+    ${isoText('updated_at', 'created_at')} AS "updatedAt"
+  FROM neptun_user WHERE id = ANY($1::text[])`;
+
+/** Reads users themselves: few ask for more than their installations. */
+export class UserReader extends SharedReader<UserRow> {
+  constructor(database: Pick<Database, 'query'>) {
+    super(database, { text: SELECT_USERS, isLarge: () => false });
+  }
+}

@@ -1,0 +1,79 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { InstallationReader } from '../../src/installations/installation.reader.js';
+import {
+  compileInstallations,
+  parseInstallations,
+} from '../../src/installations/installations-json.js';
+import { describeOnEachDatabase } from '../helpers/databases.js';
+import { useServer } from '../helpers/server.js';
+
+const FIELDS = [
+  'id',
+  'neptunUserId',
+  'githubInstallationId',
+  'createdAt',
+  'updatedAt',
+  '__typename',
+] as const;
+
+const userId = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc
+    .array(fc.constantFrom('"', '\\', ',', '$1', '\n', '{"id":', '"github_installation_id":"1'))
+    .map((parts) => parts.join('')),
+);
+const instant = fc.constantFrom(
+  '2024-03-20T10:00:00Z',
+  '2024-03-20T10:00:00.1Z',
+  '12024-03-20T10:00:00.001Z',
+  '0044-03-15T10:00:00Z BC',
+  'infinity',
+);
+const row = fc.record({
+  id: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+  githubId: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+  createdAt: instant,
+  updatedAt: instant,
+});
+const selection = fc.uniqueArray(
+  fc.tuple(fc.constantFrom('a', 'b', 'id'), fc.constantFrom(...FIELDS)),
+  {
+    selector: ([key]) => key,
+    minLength: 1,
+  },
+);
+
+describeOnEachDatabase('Installations as the database writes them', (kind) => {
+  const server = useServer(kind);
+
+  test('become the same text for GraphQL as by objects, whatever is in them', async () => {
+    const { database } = server();
+    const reader = new InstallationReader(database);
+    const possible = (id: string) => !id.includes('\0') && id.isWellFormed();
+    const rows = fc.uniqueArray(row, { selector: ({ id }) => id, maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(userId.filter(possible), rows, selection, async (id, items, fields) => {
+        await database.query('DELETE FROM neptun_user');
+        await database.query('INSERT INTO neptun_user (id) VALUES ($1)', [id]);
+        for (const item of items)
+          await database.query(
+            `INSERT INTO github_app_installation VALUES ($2, $1, $3, $4, $5) ON CONFLICT DO NOTHING`,
+            [id, item.id, item.githubId, item.createdAt, item.updatedAt],
+          );
+        const user = await reader.read(id);
+        if (!user) throw new Error('not found');
+        expect(user.installationsJson).toBe(JSON.stringify(JSON.parse(user.installationsJson)));
+
+        const objects = parseInstallations(user);
+        expect(objects).toHaveLength(new Set(items.map(({ githubId }) => githubId)).size);
+        const expected = objects.map((object) => {
+          const values = { ...object, id: String(object.id), __typename: 'GithubAppInstallation' };
+          return Object.fromEntries(fields.map(([key, name]) => [key, values[name]]));
+        });
+        expect(compileInstallations(new Map(fields))(user)).toBe(JSON.stringify(expected));
+      }),
+      { numRuns: 200 },
+    );
+  }, 60_000);
+});
