@@ -104,7 +104,7 @@ test('another version of a statement bears another name', async () => {
   const { rows } = await client.query(PREPARED);
   await client.end();
   const [{ name, statement }] = rows;
-  expect(name).toBe(`select_users_${hash('sha256', statement).slice(0, 16)}`);
+  expect(name).toBe(`read_${hash('sha256', statement).slice(0, 16)}`);
 });
 
 test('a statement that is given up is cancelled in PostgreSQL', async () => {
