@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { atEnd, run } from './processes.js';
 import { kinds } from './requests.js';
 
+/** Seconds before the first round: V8 goes on compiling what is hot for some hundred thousand requests. */
+export const WARM_UP = 8;
+
 const script = join(import.meta.dirname, 'rotate.lua');
 
 let folder;

@@ -6,15 +6,13 @@ import { seedUser } from '../lib/seed.js';
 import { prepare, serve } from '../lib/serve.js';
 import { signIn } from '../lib/sessions.js';
 import { verify } from '../lib/verify.js';
-import { wrk } from '../lib/wrk.js';
+import { WARM_UP, wrk } from '../lib/wrk.js';
 
 const SIZES = [50_000, 500_000, 5_000_000];
 const COUNTS = [1, 10, 100, 1000, 10_000];
 const LOSS_ALLOWED = 0.05;
 const HOLD_UP_ALLOWED = 20;
 const LINEAR = 1.25;
-/** Seconds until V8 has compiled what is hot. */
-const WARM_UP = 8;
 
 /** What becomes of the server when the table grows, and when one user has very many rows. */
 export async function measureGrowth({ rounds, seconds }) {

@@ -4,7 +4,7 @@ import { sendAtRate } from '../lib/open-loop.js';
 import { kinds } from '../lib/requests.js';
 import { prepare, serve } from '../lib/serve.js';
 import { verify } from '../lib/verify.js';
-import { wrk } from '../lib/wrk.js';
+import { WARM_UP, wrk } from '../lib/wrk.js';
 
 const ALLOWED = 5;
 
@@ -26,7 +26,7 @@ export async function measureLatency({ rounds, seconds }) {
 }
 
 async function measureKind(server, kind, users, { rounds, seconds }) {
-  await wrk(server, kind, users, { seconds: 3 });
+  await wrk(server, kind, users, { seconds: WARM_UP });
   const { rate: peak } = await wrk(server, kind, users, { seconds });
   const runs = [];
   await sendAtRate(server, kind, users, { rate: peak / 2, seconds: 2 });

@@ -4,10 +4,8 @@ import { median, printTable, saveChart, saveFigures, thousands, verdict } from '
 import { ask, kinds } from '../lib/requests.js';
 import { prepare, serve } from '../lib/serve.js';
 import { verify } from '../lib/verify.js';
-import { wrk } from '../lib/wrk.js';
+import { WARM_UP, wrk } from '../lib/wrk.js';
 
-/** Seconds before the first round: V8 goes on compiling what is hot for some hundred thousand requests. */
-const WARM_UP = 8;
 /** Seconds before each measured part of a round, in which connections are made and caches filled again. */
 const RUN_UP = 1;
 
