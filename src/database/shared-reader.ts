@@ -10,7 +10,7 @@ import { ReadQueue, type Reads } from './read-queue.js';
 const REMEMBERED_USERS = 10_000;
 
 export interface SharedStatement<Row> {
-  /** Takes the ids of users as its only parameter, a `text[]`, and has a row for each that there is. */
+  /** Its only parameter is a JSON array of users' ids, which `pg` writes faster than a `text[]`; a row for each there is. */
   text: string;
   /** Whether a row is so large that it holds others up. */
   isLarge(row: Row): boolean;
@@ -72,7 +72,8 @@ export class SharedReader<Row extends { id: string }> {
 
   async #select(userIds: string[], timeout: number): Promise<Row[]> {
     const read = { name: this.#name, timeout };
-    return (await this.#database.query<Row>(this.#statement.text, [userIds], read)).rows;
+    return (await this.#database.query<Row>(this.#statement.text, [JSON.stringify(userIds)], read))
+      .rows;
   }
 
   #answer(reads: Reads<Row | null>, rows: Row[]): void {

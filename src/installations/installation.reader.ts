@@ -27,7 +27,7 @@ const SELECT_INSTALLATIONS = `
     ), (SELECT '[]' FROM neptun_user WHERE id = u.id)) AS "installationsJson"
     FROM (
       SELECT id, ',"neptun_user_id":' || to_json(id) || ',"github_installation_id":"' AS middle
-      FROM unnest($1::text[]) AS id OFFSET 0
+      FROM json_array_elements_text($1::json) AS id OFFSET 0
     ) u OFFSET 0
   ) u WHERE "installationsJson" IS NOT NULL`;
 

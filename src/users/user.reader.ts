@@ -13,7 +13,7 @@ export interface UserRow {
 const SELECT_USERS = `
   SELECT id, ${isoText('created_at', 'updated_at')} AS "createdAt",
     ${isoText('updated_at', 'created_at')} AS "updatedAt"
-  FROM neptun_user WHERE id = ANY($1::text[])`;
+  FROM neptun_user WHERE id = ANY(ARRAY(SELECT json_array_elements_text($1::json)))`;
 
 /** Reads users themselves: few ask for more than their installations. */
 export class UserReader extends SharedReader<UserRow> {
