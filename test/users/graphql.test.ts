@@ -56,6 +56,34 @@ describeOnEachDatabase('POST /graphql', (kind) => {
     expect(await ask()).toEqual({ createdAt: epoch, updatedAt: epoch });
   });
 
+  test('answers very many installations whole, each time alike and as REST does', async () => {
+    const me = await server().addUser([], 'much 😀');
+    await server().database.query(
+      `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
+       SELECT $1, n FROM generate_series(1, 1000) n`,
+      [me],
+    );
+    const query = `{ viewer { installations { ${INSTALLATION} } } }`;
+    const answers = [];
+    for (let time = 0; time < 4; time++) {
+      const response = await server().graphql({ query }, { as: me });
+      const text = await response.text();
+      expect(response.headers.get('content-length')).toBe(String(Buffer.byteLength(text)));
+      answers.push(text);
+    }
+    expect(new Set(answers).size).toBe(1);
+    const rest = await server().rest(me);
+    const text = await rest.text();
+    expect(rest.headers.get('content-length')).toBe(String(Buffer.byteLength(text)));
+    expect(rest.headers.get('content-type')).toBe('application/json; charset=utf-8');
+    const { installations } = JSON.parse(answers[0] as string).data.viewer;
+    expect(installations).toHaveLength(1000);
+    expect(installations.map((item: { id: string }) => Number(item.id))).toEqual(
+      JSON.parse(text).map((item: { id: number }) => item.id),
+    );
+    expect(installations[999]).toMatchObject({ neptunUserId: me, githubInstallationId: '1000' });
+  });
+
   test('answers UNAUTHENTICATED, with HTTP 200 and null, without a session', async () => {
     const response = await server().graphql({ query: '{ viewer { id } user(id: "x") { id } }' });
     expect(response.status).toBe(200);
