@@ -32,7 +32,8 @@ export type ConnectCallback = (
   release: (error?: Error | boolean) => void,
 ) => void;
 
-const MAX_CONNECTIONS = 10;
+/** All statements that the readers have under way at once, and one for probes. */
+const MAX_CONNECTIONS = 13;
 
 /**
  * Opens nothing yet: the first query does.

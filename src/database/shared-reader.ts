@@ -10,8 +10,10 @@ import { ReadQueue, type Reads } from './read-queue.js';
 const REMEMBERED_USERS = 10_000;
 
 export interface SharedStatement<Row> {
-  /** Its only parameter is a JSON array of users' ids, which `pg` writes faster than a `text[]`; a row for each there is. */
+  /** Has a row for each user there is. Its parameter is a JSON array of ids: `pg` is slower to write a `text[]`. */
   text: string;
+  /** Under way at a time, at most: for many users, and for one who is read apart. */
+  atOnce: { shared: number; apart: number };
   /** Whether a row is so large that it holds others up. */
   isLarge(row: Row): boolean;
 }
@@ -29,35 +31,36 @@ export class SharedReader<Row extends { id: string }> {
   /** It says the text: behind a pooler, another version's statement must not bear the same. */
   readonly #name: string;
   readonly #difficult = new LRUCache<string, true>({ max: REMEMBERED_USERS });
-  // Together they leave a connection of the pool to probes.
-  readonly #shared = new ReadQueue<Row | null, Row>({
-    size: 1_000,
-    statements: 6,
-    timeout: SHARED_STATEMENT_TIMEOUT,
-    query: (userIds, timeout) => this.#select(userIds, timeout),
-    succeeded: (reads, rows) => this.#answer(reads, rows),
-    failed: (reads, cause) => {
-      const mayBeOneOfThem = !isDatabaseUnavailable(cause) || isStatementLate(cause);
-      if (mayBeOneOfThem) this.#separate(reads);
-      else refuse(reads, cause);
-    },
-  });
-  readonly #apart = new ReadQueue<Row | null, Row>({
-    size: 1,
-    statements: 3,
-    timeout: STATEMENT_TIMEOUT,
-    query: (userIds, timeout) => this.#select(userIds, timeout),
-    succeeded: (reads, rows) => {
-      for (const userId of reads.keys()) this.#difficult.delete(userId);
-      this.#answer(reads, rows);
-    },
-    failed: refuse,
-  });
+  readonly #shared: ReadQueue<Row | null, Row>;
+  readonly #apart: ReadQueue<Row | null, Row>;
 
   constructor(database: Pick<Database, 'query'>, statement: SharedStatement<Row>) {
     this.#database = database;
     this.#statement = statement;
     this.#name = `read_${hash('sha256', statement.text).slice(0, 16)}`;
+    this.#shared = new ReadQueue({
+      size: 1_000,
+      statements: statement.atOnce.shared,
+      timeout: SHARED_STATEMENT_TIMEOUT,
+      query: (userIds, timeout) => this.#select(userIds, timeout),
+      succeeded: (reads, rows) => this.#answer(reads, rows),
+      failed: (reads, cause) => {
+        const mayBeOneOfThem = !isDatabaseUnavailable(cause) || isStatementLate(cause);
+        if (mayBeOneOfThem) this.#separate(reads);
+        else refuse(reads, cause);
+      },
+    });
+    this.#apart = new ReadQueue({
+      size: 1,
+      statements: statement.atOnce.apart,
+      timeout: STATEMENT_TIMEOUT,
+      query: (userIds, timeout) => this.#select(userIds, timeout),
+      succeeded: (reads, rows) => {
+        for (const userId of reads.keys()) this.#difficult.delete(userId);
+        this.#answer(reads, rows);
+      },
+      failed: refuse,
+    });
   }
 
   /**

@@ -39,6 +39,7 @@ export class InstallationReader extends SharedReader<UserInstallations> {
   constructor(database: Pick<Database, 'query'>) {
     super(database, {
       text: SELECT_INSTALLATIONS,
+      atOnce: { shared: 6, apart: 3 },
       isLarge: ({ installationsJson }) => installationsJson.length > LARGE,
     });
   }

@@ -18,6 +18,10 @@ const SELECT_USERS = `
 /** Reads users themselves: few ask for more than their installations. */
 export class UserReader extends SharedReader<UserRow> {
   constructor(database: Pick<Database, 'query'>) {
-    super(database, { text: SELECT_USERS, isLarge: () => false });
+    super(database, {
+      text: SELECT_USERS,
+      atOnce: { shared: 2, apart: 1 },
+      isLarge: () => false,
+    });
   }
 }

@@ -4,7 +4,7 @@ import { Database } from '../../src/database/database.js';
 import { createPool } from '../../src/database/pool.js';
 import { InstallationReader } from '../../src/installations/installation.reader.js';
 import { describeOnPostgres } from '../helpers/databases.js';
-import { useServer } from '../helpers/server.js';
+import { json, useServer } from '../helpers/server.js';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.js';
 
 /** Somebody's rows take longer than any time-out, somebody else's cannot be read at all. */
@@ -130,4 +130,32 @@ describeOnPostgres('Reads that share one statement', () => {
     }
     expect(new Set(await Promise.all(asked))).toEqual(new Set(['SERVICE_UNAVAILABLE']));
   });
+
+  test('of all kinds at once leave a connection to probes', async () => {
+    const { database, graphql, url } = server();
+    await database.query(`
+      ALTER TABLE neptun_user RENAME TO user_row;
+      CREATE VIEW neptun_user AS
+        SELECT id, created_at + (pg_sleep(10) IS NULL)::int * INTERVAL '0' AS created_at, updated_at
+        FROM user_row`);
+    const asked: Promise<Response>[] = [];
+    for (let n = 0; n < 40; n++) {
+      const [tired, slow] = [`tired ${n}`, `slow ${n}`];
+      await database.query('INSERT INTO user_row (id) VALUES ($1), ($2)', [tired, slow]);
+      await database.query(
+        'INSERT INTO installation_row (neptun_user_id, github_installation_id) VALUES ($1, 1), ($2, 1)',
+        [tired, slow],
+      );
+      asked.push(graphql({ query: '{ viewer { createdAt } }' }, { as: tired }));
+      asked.push(graphql({ query: '{ viewer { id } }' }, { as: slow }));
+      if (n === 30) {
+        const start = Date.now();
+        expect((await fetch(`${url}/ready`)).status).toBe(200);
+        expect(Date.now() - start).toBeLessThan(300);
+      }
+    }
+    for (const response of await Promise.all(asked))
+      expect((await json(response)).errors[0].extensions.code).toBe('SERVICE_UNAVAILABLE');
+    await database.query('DROP VIEW neptun_user; ALTER TABLE user_row RENAME TO neptun_user');
+  }, 30_000);
 });
