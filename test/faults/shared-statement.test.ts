@@ -138,22 +138,23 @@ describeOnPostgres('Reads that share one statement', () => {
       CREATE VIEW neptun_user AS
         SELECT id, created_at + (pg_sleep(10) IS NULL)::int * INTERVAL '0' AS created_at, updated_at
         FROM user_row`);
-    const asked: Promise<Response>[] = [];
-    for (let n = 0; n < 40; n++) {
-      const [tired, slow] = [`tired ${n}`, `slow ${n}`];
-      await database.query('INSERT INTO user_row (id) VALUES ($1), ($2)', [tired, slow]);
+    const ids = (kind: string) => Array.from({ length: 10 }, (_, n) => `${kind} ${n}`);
+    for (const id of [...ids('tired'), ...ids('slow')]) {
+      await database.query('INSERT INTO user_row (id) VALUES ($1)', [id]);
       await database.query(
-        'INSERT INTO installation_row (neptun_user_id, github_installation_id) VALUES ($1, 1), ($2, 1)',
-        [tired, slow],
+        'INSERT INTO installation_row (neptun_user_id, github_installation_id) VALUES ($1, 1)',
+        [id],
       );
-      asked.push(graphql({ query: '{ viewer { createdAt } }' }, { as: tired }));
-      asked.push(graphql({ query: '{ viewer { id } }' }, { as: slow }));
-      if (n === 30) {
-        const start = Date.now();
-        expect((await fetch(`${url}/ready`)).status).toBe(200);
-        expect(Date.now() - start).toBeLessThan(300);
-      }
     }
+    const asked: Promise<Response>[] = [];
+    // The tired first, whose installations would wait for the slow: each in a statement of its own.
+    for (const id of [...ids('tired'), ...ids('slow')]) {
+      asked.push(graphql({ query: '{ viewer { createdAt } }' }, { as: id }));
+      await sleep(20);
+    }
+    const start = Date.now();
+    expect((await fetch(`${url}/ready`)).status).toBe(200);
+    expect(Date.now() - start).toBeLessThan(150);
     for (const response of await Promise.all(asked))
       expect((await json(response)).errors[0].extensions.code).toBe('SERVICE_UNAVAILABLE');
     await database.query('DROP VIEW neptun_user; ALTER TABLE user_row RENAME TO neptun_user');
