@@ -33,7 +33,7 @@ export type ConnectCallback = (
 ) => void;
 
 /** All statements that the readers have under way at once, and one for probes. */
-const MAX_CONNECTIONS = 13;
+export const MAX_CONNECTIONS = 13;
 
 /**
  * Opens nothing yet: the first query does.

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import pg from 'pg';
+import { MAX_CONNECTIONS } from '../../src/database/pool.js';
 import { createDatabase, type TestDatabase } from '../helpers/databases.js';
 import { startTestServer, type TestServer } from '../helpers/server.js';
 import { size } from '../helpers/size.js';
@@ -8,7 +9,6 @@ import { type Fault, type FaultProxy, startFaultProxy } from './fault-proxy.js';
 import { type Answer, addCallers, type Caller, rest, type Tally, underLoad } from './load.js';
 
 const ROUNDS = size(1, 10);
-const CONNECTIONS = 10;
 jest.setTimeout(size(30_000, 300_000));
 
 let database: TestDatabase;
@@ -38,9 +38,9 @@ async function untilWhole(): Promise<number> {
   const start = Date.now();
   for (;;) {
     const one = () => server.database.query('SELECT pg_backend_pid() AS pid, pg_sleep(0.2)');
-    const all = await Promise.allSettled(Array.from({ length: CONNECTIONS }, one));
+    const all = await Promise.allSettled(Array.from({ length: MAX_CONNECTIONS }, one));
     const pids = all.flatMap((each) => (each.status === 'fulfilled' ? each.value.rows : []));
-    if (new Set(pids.map((row) => (row as { pid: number }).pid)).size === CONNECTIONS)
+    if (new Set(pids.map((row) => (row as { pid: number }).pid)).size === MAX_CONNECTIONS)
       return Date.now() - start;
     if (Date.now() - start > 10_000) throw new Error('The pool was not whole within 10 s');
   }
@@ -81,7 +81,7 @@ async function suffer(fault: Fault, during: (tally: Tally) => Promise<void>): Pr
   expect(wrong).toEqual([]);
   expect(slowest).toBeLessThan(3_000);
   expect(recovery).toBeLessThan(5_000);
-  expect(await backends()).toBeLessThanOrEqual(CONNECTIONS);
+  expect(await backends()).toBeLessThanOrEqual(MAX_CONNECTIONS);
 }
 
 /** All that can be under way has failed, and then somebody who came later. */
