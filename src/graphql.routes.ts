@@ -46,7 +46,10 @@ export function graphqlRoutes(
     const type = usualAnswerType(request);
     if (type !== undefined) {
       const answer = await compiled.answer(request.body as GraphQLRequestBody, request);
-      if (answer !== null) return reply.header('content-type', type).send(answer);
+      if (answer !== null) {
+        reply.header('content-type', type);
+        return answer;
+      }
     }
     const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({
       httpGraphQLRequest: {

@@ -83,10 +83,11 @@ export class SharedReader<Row extends { id: string }> {
     for (const row of rows) {
       if (this.#statement.isLarge(row)) this.#difficult.set(row.id, true);
       reads.get(row.id)?.resolve(row);
+      reads.delete(row.id);
     }
     // V8 puts what `pg` keeps them in among the long-lived, and would put a kilobyte of each request there too.
     rows.length = 0;
-    // Those that are answered already stay so: the rest do not exist.
+    // The rest do not exist.
     for (const read of reads.values()) read.resolve(null);
   }
 

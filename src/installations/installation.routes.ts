@@ -14,7 +14,8 @@ export function installationRoutes(app: FastifyInstance, users: UserService): vo
     // The browser may keep it, but asks each time whether it still holds.
     reply.header('etag', etag).header('cache-control', 'private, no-cache');
     if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
-    return reply.header('content-type', 'application/json; charset=utf-8').send(installationsJson);
+    reply.header('content-type', 'application/json; charset=utf-8');
+    return installationsJson;
   });
   nameMethods(app, ROUTE, METHODS);
 }
