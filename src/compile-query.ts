@@ -5,6 +5,7 @@ import {
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLField,
+  type GraphQLLeafType,
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLResolveInfo,
@@ -92,7 +93,8 @@ function isCompilable(schema: GraphQLSchema, document: DocumentNode): boolean {
     Field({ name }) {
       const type = getNullableType(types.getType());
       const isIntrospection = name.value === '__schema' || name.value === '__type';
-      const isLeftOut = isListType(type) && !types.getFieldDef()?.extensions.compile;
+      const field = types.getFieldDef();
+      const isLeftOut = field?.extensions.compile ? field.args.length > 0 : isListType(type);
       return isIntrospection || isLeftOut || isAbstractType(getNamedType(type))
         ? stop()
         : undefined;
@@ -137,7 +139,7 @@ class Compilation {
     return (source, execution) => {
       const args = getArgumentValues(field, node, execution.variables);
       const value = resolve(source, args, execution.context, info);
-      return value instanceof Promise
+      return isPromise(value)
         ? value.then((settled) => writeValue(settled, execution))
         : writeValue(value, execution);
     };
@@ -152,9 +154,10 @@ class Compilation {
   #writeType(type: GraphQLOutputType, selectionSets: SelectionSetNode[]): Write {
     const named = getNamedType(type);
     const write: Write = isLeafType(named)
-      ? (value) => JSON.stringify(named.serialize(value))
+      ? (value) => writeLeaf(named, value)
       : this.writeObject(named as GraphQLObjectType, selectionSets);
     return (value, execution) => {
+      if (value instanceof Error) throw value;
       if (value !== null && value !== undefined) return write(value, execution);
       if (isNonNullType(type)) throw new Error('null');
       return 'null';
@@ -185,6 +188,17 @@ class Compilation {
     selectionSets.forEach(collect);
     return fields;
   }
+}
+
+function writeLeaf(type: GraphQLLeafType, value: unknown): string {
+  const serialized = type.serialize(value);
+  if (serialized === null || serialized === undefined) throw new Error('null');
+  return JSON.stringify(serialized);
+}
+
+/** As `graphql` tells them: by their `then`. */
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof (value as PromiseLike<unknown> | undefined | null)?.then === 'function';
 }
 
 /** What is thrown becomes a rejection, so that nobody's is left unhandled while others are under way. */

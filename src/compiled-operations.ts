@@ -7,8 +7,10 @@ import { operations } from './operations/events.js';
 
 /** A query that came once may be an attacker's; one that comes again is worth its compilation. */
 const WORTH_COMPILING = 2;
-/** Queries, each with its text and its functions. The applications of one company have fewer. */
+/** The applications of one company have fewer. */
 const REMEMBERED_QUERIES = 500;
+/** Characters of all of them together. A compiled query takes some 13 bytes for each of its own. */
+const REMEMBERED_TEXT = 1024 * 1024;
 
 interface Operation {
   times: number;
@@ -29,7 +31,11 @@ export type GraphQLRequestBody = Record<string, unknown>;
  */
 export class CompiledOperations {
   readonly #schema: GraphQLSchema;
-  readonly #operations = new LRUCache<string, Operation>({ max: REMEMBERED_QUERIES });
+  readonly #operations = new LRUCache<string, Operation>({
+    max: REMEMBERED_QUERIES,
+    maxSize: REMEMBERED_TEXT,
+    sizeCalculation: (_operation, query) => query.length,
+  });
 
   constructor(schema: GraphQLSchema) {
     this.#schema = schema;

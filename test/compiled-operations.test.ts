@@ -1,6 +1,6 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import { buildSchema, parse } from 'graphql';
+import { buildSchema, type GraphQLScalarType, parse } from 'graphql';
 import { CompiledOperations, type GraphQLRequestBody } from '../src/compiled-operations.js';
 import type { Context } from '../src/context.js';
 import { describeOnEachDatabase } from './helpers/databases.js';
@@ -148,8 +148,20 @@ describeOnEachDatabase('A query that comes again', (kind) => {
 
 describe('Compiled operations', () => {
   const schema = buildSchema(`
-    type Query { greeting: String fails: Int! list: [Int] any: Any }
+    type Query { greeting: String fails: Int! list: [Int] any: Any odd: Odd error: Raw later: Later page(size: Int): [Int] }
+    type Later { greeting: String }
+    scalar Odd
+    scalar Raw
     union Any = Query`);
+  const { odd, error, later, page } = schema.getQueryType()?.getFields() ?? ({} as any);
+  odd.resolve = () => 'odd';
+  (schema.getType('Odd') as GraphQLScalarType).serialize = () => undefined;
+  error.resolve = () => new Error('returned, not thrown');
+  later.resolve = () => ({
+    // biome-ignore lint/suspicious/noThenProperty: as query builders have it
+    then: (resolve: (value: unknown) => void) => resolve({ greeting: 'hello' }),
+  });
+  page.extensions = { compile: () => () => '[1,2,3]' };
   const caller = { context: {} as Context };
 
   /** Answers a request before it is learnt, and after it was learnt twice. */
@@ -172,11 +184,37 @@ describe('Compiled operations', () => {
     expect(await ask(named)).toEqual([null, null, answer]);
   });
 
+  test('wait for whatever has a then', async () => {
+    const answer = '{"data":{"later":{"greeting":"hello"}}}\n';
+    expect(await ask({ query: '{ later { greeting } }' })).toEqual([null, null, answer]);
+  });
+
+  test('remember long queries only as far as their text is a mebibyte together', async () => {
+    const compiled = new CompiledOperations(schema);
+    const { didResolveOperation } = ((await compiled.plugin.requestDidStart?.({} as any)) ??
+      {}) as any;
+    const queries = Array.from({ length: 100 }, (_, number) =>
+      `query Q${number} { __typename } #`.padEnd(32 * 1024, '.'),
+    );
+    for (const query of queries) {
+      const learnt = { source: query, document: parse(query) };
+      for (let time = 0; time < 2; time++) await didResolveOperation(learnt);
+    }
+    const answers = await Promise.all(queries.map((query) => compiled.answer({ query }, caller)));
+    expect(answers.map((answer) => answer !== null)).toEqual([
+      ...Array(68).fill(false),
+      ...Array(32).fill(true),
+    ]);
+  });
+
   test.each<[string, GraphQLRequestBody & { query: string }]>([
     ['errors', { query: '{ fails }' }],
     ['several operations', { query: 'query A { __typename } query B { __typename }' }],
     ['another operation', { query: 'query A { __typename }', operationName: 'B' }],
     ['lists that their fields do not write', { query: '{ list }' }],
+    ['lists of arguments', { query: '{ page(size: 1) }' }],
+    ['values that are none when they are written', { query: '{ odd }' }],
+    ['errors that are returned', { query: '{ error }' }],
     ['abstract types', { query: '{ any { __typename } }' }],
     ['introspection', { query: '{ __schema { description } }' }],
     ['directives', { query: '{ greeting @skip(if: true) }' }],
