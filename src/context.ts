@@ -10,9 +10,11 @@ export interface Context {
   readonly viewer: Viewer | null;
   /** Writes with the id of the request. */
   readonly log: FastifyBaseLogger;
+  /** When its reads are over, by `performance.now()`, once there is one. */
+  readsUntil?: number;
   /** The viewer's own, once they are asked for: a request reads them once, also where that fails. */
   ownInstallations?: Promise<UserInstallations | null>;
-  /** Likewise. */
+  /** The same of the viewer's row in the table of users. */
   ownRow?: Promise<UserRow | null>;
 }
 

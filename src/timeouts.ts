@@ -2,7 +2,8 @@
  * Every time-out of the process, in milliseconds. They agree so that who asks first gives up last:
  *
  * - A read waits for its turn, and for its statement with a connection: a shared one, and then one of its own
- *   where the first was late. 400, 700, 400 and 1,400: no caller waits for three seconds.
+ *   where the first was late. 400, 700, 400 and 1,400: no caller waits for three seconds, as a request's
+ *   second read has what its first has left.
  * - A statement that is given up is cancelled on the server as well, in the background.
  * - A request, and the drain at the end, outlast every read.
  */
@@ -24,6 +25,9 @@ export const CONNECTION_TIMEOUT = 1_000;
 export const STATEMENT_TIMEOUT = 1_400;
 /** The same of a statement that several reads share: each gets one of its own after it. */
 export const SHARED_STATEMENT_TIMEOUT = 700;
+/** All that the reads of a request may take together. */
+export const READS_TIMEOUT =
+  TURN_TIMEOUT + SHARED_STATEMENT_TIMEOUT + TURN_TIMEOUT + STATEMENT_TIMEOUT;
 /** To deliver the cancellation of a statement that was given up. */
 export const CANCEL_TIMEOUT = 1_000;
 /** For a client to send its request, from its first byte or from its connection. */
@@ -45,3 +49,12 @@ export const FINAL_IDLE_TIMEOUT = 1_000;
 export const DRAIN_TIMEOUT = 10_000;
 /** For statements under way to end then: those of requests do, a migration is rolled back. */
 export const DATABASE_DRAIN_TIMEOUT = 3_000;
+
+/** @returns the work's result; it goes on when its time is over, but nobody hears of it */
+export function within<T>(milliseconds: number, work: Promise<T>, late: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timeout = setTimeout(() => reject(late()), milliseconds);
+    const end = () => clearTimeout(timeout);
+    work.then(resolve, reject).then(end);
+  });
+}

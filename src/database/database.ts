@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import type { DataSource } from 'typeorm';
-import { STATEMENT_TIMEOUT } from '../timeouts.js';
+import { STATEMENT_TIMEOUT, within } from '../timeouts.js';
 import {
   DatabaseNotReadyError,
   isConnectionLost,
@@ -55,7 +55,9 @@ export class Database {
     const { name, timeout = STATEMENT_TIMEOUT } = read ?? {};
     const query = { text, values, query_timeout: timeout };
     if (name === undefined) return this.#pool.query(query);
-    return within(timeout, this.#read<Row>(query, name, Date.now() + timeout));
+    // The client counts from when it has a connection, and the embedded database not at all.
+    const result = this.#read<Row>(query, name, Date.now() + timeout);
+    return within(timeout, result, () => new StatementLateError());
   }
 
   async #read<Row>(query: Query, name: string, deadline: number): Promise<{ rows: Row[] }> {
@@ -132,13 +134,4 @@ export class Database {
     this.#closed = true;
     await this.#pool.end();
   }
-}
-
-/** The client counts from when it has a connection, and the embedded database not at all. */
-function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timeout = setTimeout(() => reject(new StatementLateError()), milliseconds);
-    const end = () => clearTimeout(timeout);
-    work.then(resolve, reject).then(end);
-  });
 }

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { CodedError } from '../errors.js';
-import { SHARED_STATEMENT_TIMEOUT, STATEMENT_TIMEOUT } from '../timeouts.js';
-import { isDatabaseUnavailable, isStatementLate } from './availability.js';
+import { SHARED_STATEMENT_TIMEOUT, STATEMENT_TIMEOUT, within } from '../timeouts.js';
+import { isDatabaseUnavailable, isStatementLate, StatementLateError } from './availability.js';
 import type { Database } from './database.js';
 import { ReadQueue, type Reads } from './read-queue.js';
 
@@ -65,12 +65,14 @@ export class SharedReader<Row extends { id: string }> {
 
   /**
    * @param userId a text that PostgreSQL can hold
+   * @param until when it is refused at the latest, by `performance.now()`: sooner than a read by itself
    * @returns `null`: no such user
    * @throws {CodedError} `SERVICE_UNAVAILABLE`
    */
-  read(userId: string): Promise<Row | null> {
+  read(userId: string, until?: number): Promise<Row | null> {
     const queue = this.#difficult.has(userId) ? this.#apart : this.#shared;
-    return queue.read(userId);
+    const read = queue.read(userId);
+    return until === undefined ? read : within(until - performance.now(), read, unavailable);
   }
 
   async #select(userIds: string[], timeout: number): Promise<Row[]> {
@@ -99,8 +101,11 @@ export class SharedReader<Row extends { id: string }> {
   }
 }
 
+function unavailable(cause: unknown = new StatementLateError()): CodedError {
+  return new CodedError('SERVICE_UNAVAILABLE', { cause });
+}
+
 function refuse<Row>(reads: Reads<Row>, cause: unknown): void {
-  const unavailable = isDatabaseUnavailable(cause);
-  const error = unavailable ? new CodedError('SERVICE_UNAVAILABLE', { cause }) : cause;
+  const error = isDatabaseUnavailable(cause) ? unavailable(cause) : cause;
   for (const read of reads.values()) read.reject(error);
 }

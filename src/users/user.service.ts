@@ -5,6 +5,7 @@ import type {
   UserInstallations,
 } from '../installations/installation.reader.js';
 import type { Viewer } from '../session/viewer.js';
+import { READS_TIMEOUT } from '../timeouts.js';
 import type { UserReader, UserRow } from './user.reader.js';
 
 /** Bytes. PostgreSQL's index on the id holds no more, so that none can exist that is longer. */
@@ -35,14 +36,16 @@ export class UserService {
    */
   async find(context: Context, userId: string): Promise<UserInstallations> {
     authorize(context.viewer, userId);
+    context.readsUntil ??= performance.now() + READS_TIMEOUT;
     context.ownInstallations ??= this.#readers.installations.read(userId);
     return found(await context.ownInstallations);
   }
 
-  /** What the table of users says of one. @throws {CodedError} as `find` does */
+  /** What the table of users says of one that was found. @throws {CodedError} as `find` does */
   async findRow(context: Context, userId: string): Promise<UserRow> {
     authorize(context.viewer, userId);
-    context.ownRow ??= this.#readers.users.read(userId);
+    context.readsUntil ??= performance.now() + READS_TIMEOUT;
+    context.ownRow ??= this.#readers.users.read(userId, context.readsUntil);
     return found(await context.ownRow);
   }
 }
