@@ -32,8 +32,14 @@ export type ConnectCallback = (
   release: (error?: Error | boolean) => void,
 ) => void;
 
-/** All statements that the readers have under way at once, and one for probes. */
-export const MAX_CONNECTIONS = 13;
+/** Statements that each reader may have under way at once: for many users, and for one who is read apart. */
+export const AT_ONCE = {
+  installations: { shared: 6, apart: 3 },
+  users: { shared: 2, apart: 1 },
+} as const;
+/** For each of those, and for probes. */
+export const MAX_CONNECTIONS =
+  Object.values(AT_ONCE).reduce((sum, { shared, apart }) => sum + shared + apart, 0) + 1;
 
 /**
  * Opens nothing yet: the first query does.

@@ -3,10 +3,10 @@ import { statements } from '../operations/events.js';
 import { TURN_TIMEOUT } from '../timeouts.js';
 import { DatabaseBusyError } from './availability.js';
 
-/** A user that is asked for, by one request or several at once. */
-class Read<User> {
-  readonly promise: Promise<User>;
-  resolve!: (user: User) => void;
+/** What is asked of a user, by one request or several at once. */
+class Read<Result> {
+  readonly promise: Promise<Result>;
+  resolve!: (result: Result) => void;
   reject!: (error: unknown) => void;
   /** Who asked first: traces show the statement under the request that waited longest for it. */
   readonly caller = new AsyncResource('Read');
@@ -22,9 +22,9 @@ class Read<User> {
 }
 
 /** Reads by the id of their user. */
-export type Reads<User> = Map<string, Read<User>>;
+export type Reads<Result> = Map<string, Read<Result>>;
 
-export interface ReadQueueOptions<User, Row> {
+export interface ReadQueueOptions<Result, Row> {
   /** Reads that share a statement, at most. */
   size: number;
   /** Statements under way at a time, at most. */
@@ -32,8 +32,8 @@ export interface ReadQueueOptions<User, Row> {
   /** Milliseconds for a statement: fewer after a long wait for a turn, which is taken from them. */
   timeout: number;
   query(userIds: string[], timeout: number): Promise<Row[]>;
-  succeeded(reads: Reads<User>, rows: Row[]): void;
-  failed(reads: Reads<User>, cause: unknown): void;
+  succeeded(reads: Reads<Result>, rows: Row[]): void;
+  failed(reads: Reads<Result>, cause: unknown): void;
 }
 
 /** Reads that are worth a statement at once, in step with the one before; what it leaves may be fewer. */
@@ -45,29 +45,29 @@ const PATIENCE = 5;
  * Gathers reads into statements. One statement at a time carries the most requests: the next one gathers
  * while it is under way. Only a slow one, as behind a bad network, is not waited for.
  */
-export class ReadQueue<User, Row> {
-  readonly #options: ReadQueueOptions<User, Row>;
-  #waiting: Reads<User> = new Map();
+export class ReadQueue<Result, Row> {
+  readonly #options: ReadQueueOptions<Result, Row>;
+  #waiting: Reads<Result> = new Map();
   #statements = 0;
   #lastSuccess = 0;
   #turnEnd: NodeJS.Immediate | undefined;
   #patienceEnd: NodeJS.Timeout | undefined;
   #turnTimeout: NodeJS.Timeout | undefined;
 
-  constructor(options: ReadQueueOptions<User, Row>) {
+  constructor(options: ReadQueueOptions<Result, Row>) {
     this.#options = options;
   }
 
-  read(userId: string): Promise<User> {
+  read(userId: string): Promise<Result> {
     const asked = this.#waiting.get(userId);
     if (asked) return asked.promise;
-    const read = new Read<User>();
+    const read = new Read<Result>();
     this.add(userId, read);
     return read.promise;
   }
 
   /** Takes over a read of another queue. */
-  add(userId: string, read: Read<User>): void {
+  add(userId: string, read: Read<Result>): void {
     const asked = this.#waiting.get(userId);
     if (asked) {
       asked.promise.then(read.resolve, read.reject);
@@ -112,14 +112,14 @@ export class ReadQueue<User, Row> {
   }
 
   /** What a turn took beyond its time is taken from the statement's: so both end in one time together. */
-  #timeLeft(first: Read<User>, now: number): number {
+  #timeLeft(first: Read<Result>, now: number): number {
     const { timeout } = this.#options;
     const overtime = now - first.waitsSince - TURN_TIMEOUT;
     // A process that stood still must not take its statements for late before they begin.
     return Math.min(timeout, Math.max(timeout - overtime, TURN_TIMEOUT));
   }
 
-  #take(size: number): Reads<User> {
+  #take(size: number): Reads<Result> {
     clearImmediate(this.#turnEnd);
     clearTimeout(this.#patienceEnd);
     this.#turnEnd = this.#patienceEnd = undefined;
@@ -128,7 +128,7 @@ export class ReadQueue<User, Row> {
       this.#waiting = new Map();
       return waiting;
     }
-    const reads: Reads<User> = new Map();
+    const reads: Reads<Result> = new Map();
     for (const [userId, read] of waiting) {
       if (reads.size === size) break;
       reads.set(userId, read);
@@ -158,7 +158,7 @@ export class ReadQueue<User, Row> {
   #refuseLate = (): void => {
     this.#turnTimeout = undefined;
     const now = performance.now();
-    const late: Reads<User> = new Map();
+    const late: Reads<Result> = new Map();
     for (const [userId, read] of this.#waiting) {
       const hopesUntil = Math.max(read.waitsSince, this.#lastSuccess) + TURN_TIMEOUT;
       const timeLeft = Math.min(hopesUntil, read.waitsSince + this.#options.timeout) - now;

@@ -1,4 +1,5 @@
 import type { Database } from '../database/database.js';
+import { AT_ONCE } from '../database/pool.js';
 import { SharedReader } from '../database/shared-reader.js';
 import { isoText } from '../date-time.js';
 
@@ -39,7 +40,7 @@ export class InstallationReader extends SharedReader<UserInstallations> {
   constructor(database: Pick<Database, 'query'>) {
     super(database, {
       text: SELECT_INSTALLATIONS,
-      atOnce: { shared: 6, apart: 3 },
+      atOnce: AT_ONCE.installations,
       isLarge: ({ installationsJson }) => installationsJson.length > LARGE,
     });
   }

@@ -1,4 +1,5 @@
 import type { Database } from '../database/database.js';
+import { AT_ONCE } from '../database/pool.js';
 import { SharedReader } from '../database/shared-reader.js';
 import { isoText } from '../date-time.js';
 
@@ -20,7 +21,7 @@ export class UserReader extends SharedReader<UserRow> {
   constructor(database: Pick<Database, 'query'>) {
     super(database, {
       text: SELECT_USERS,
-      atOnce: { shared: 2, apart: 1 },
+      atOnce: AT_ONCE.users,
       isLarge: () => false,
     });
   }

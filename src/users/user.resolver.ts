@@ -45,6 +45,7 @@ export class UserResolver {
     return (await this.#users.findRow(context, user.id)).updatedAt;
   }
 
+  /** Not asked by compiled queries, which write them as `compileInstallations` says. */
   @FieldResolver()
   installations(@Root() user: UserInstallations): GithubAppInstallation[] {
     return parseInstallations(user);
