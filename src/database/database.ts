@@ -53,35 +53,36 @@ export class Database {
   async query<Row>(text: string, values?: unknown[], read?: ReadOptions): Promise<{ rows: Row[] }> {
     if (!this.#ready) throw new DatabaseNotReadyError();
     const { name, timeout = STATEMENT_TIMEOUT } = read ?? {};
-    const query = { text, values, query_timeout: timeout };
+    const query = { name, text, values, query_timeout: timeout };
     if (name === undefined) return this.#pool.query(query);
     // The client counts from when it has a connection, and the embedded database not at all.
-    const result = this.#read<Row>(query, name, Date.now() + timeout);
+    const result = this.#read<Row>(query, Date.now() + timeout);
     return within(timeout, result, () => new StatementLateError());
   }
 
-  async #read<Row>(query: Query, name: string, deadline: number): Promise<{ rows: Row[] }> {
+  async #read<Row>(query: Query, deadline: number): Promise<{ rows: Row[] }> {
     try {
-      return await this.#prepared<Row>(query, name);
+      return await this.#prepared<Row>(query);
     } catch (error) {
       if (!isConnectionLost(error)) throw error;
       await sleep(REPEAT_DELAY);
       const timeLeft = deadline - Date.now();
       if (timeLeft <= 0) throw error;
       this.#log.info({ err: error }, 'connection lost: reading once more');
-      return this.#prepared({ ...query, query_timeout: timeLeft }, name);
+      return this.#prepared({ ...query, query_timeout: timeLeft });
     }
   }
 
-  async #prepared<Row>(query: Query, name: string): Promise<{ rows: Row[] }> {
-    if (!this.#prepares) return this.#pool.query(query);
+  async #prepared<Row>(query: Query): Promise<{ rows: Row[] }> {
+    const unprepared = () => this.#pool.query<Row>({ ...query, name: undefined });
+    if (!this.#prepares) return unprepared();
     try {
-      return await this.#pool.query({ ...query, name });
+      return await this.#pool.query(query);
     } catch (error) {
       if (!isPreparedStatementLost(error)) throw error;
       this.#prepares = false;
       this.#log.info('prepared statements do not survive a pooler here: going on without them');
-      return this.#pool.query(query);
+      return unprepared();
     }
   }
 

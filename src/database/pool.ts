@@ -9,7 +9,7 @@ export interface Query {
   text: string;
   values?: unknown[] | undefined;
   /** Prepares the statement under this name, once a connection. */
-  name?: string;
+  name?: string | undefined;
   /** Milliseconds after which the client gives up. */
   query_timeout?: number;
 }

@@ -82,7 +82,8 @@ export class ReadQueue<Result, Row> {
     if (this.#waiting.size === 0) return;
     if (this.#statements === this.#options.statements)
       this.#turnTimeout ??= setTimeout(this.#refuseLate, TURN_TIMEOUT);
-    else if (this.#statements === 0) this.#turnEnd ??= setImmediate(() => this.#send());
+    else if (this.#statements === 0)
+      this.#turnEnd ??= setImmediate(() => this.#send(this.#half(0)));
     else this.#patienceEnd ??= setTimeout(() => this.#send(), PATIENCE);
   }
 
@@ -137,18 +138,22 @@ export class ReadQueue<Result, Row> {
     return reads;
   }
 
-  /**
-   * Before the answers are given out, so that the database works on the next ones meanwhile. Not on all of
-   * them: callers come back when they are answered, and in two groups of one size the database reads for one
-   * while this process answers the other. Of 28 and 4, each waits for the other.
-   */
+  /** Before the answers are given out, so that the database works on the next ones meanwhile. */
   #next(ended: number): void {
     this.#statements--;
-    const { size } = this.#options;
-    const worth = Math.min(WORTH_A_STATEMENT, size);
-    const half = Math.ceil((this.#waiting.size + ended) / 2);
-    if (this.#waiting.size < worth) this.#schedule();
-    else this.#send(Math.min(Math.max(half, worth), size));
+    if (this.#waiting.size < Math.min(WORTH_A_STATEMENT, this.#options.size)) this.#schedule();
+    else this.#send(this.#half(ended));
+  }
+
+  /**
+   * Of those who wait and those who are answered now: callers come back when they are answered, and in two
+   * groups of one size the database reads for one while this process answers the other. Of 28 and 4, or of
+   * all together, each waits for the other.
+   */
+  #half(ended: number): number {
+    const present = this.#waiting.size + ended;
+    const size = present < 2 * WORTH_A_STATEMENT ? present : Math.ceil(present / 2);
+    return Math.min(size, this.#options.size);
   }
 
   /**

@@ -29,7 +29,8 @@ export function browserPolicy(directives: Directives): Record<string, string> {
     crossOriginOpenerPolicy: false,
   });
   writeHeaders(response.req, response, () => {});
-  return response.getHeaders() as Record<string, string>;
+  // Copied: what Node.js returns has no prototype, and V8 lists its keys anew each time.
+  return { ...(response.getHeaders() as Record<string, string>) };
 }
 
 /** For data, which loads nothing and is shown in no frame. */

@@ -41,11 +41,16 @@ function joinChunks(cookies: Map<string, string>, main: string): string | null {
  */
 function parseCookies(header: string): Map<string, string> {
   const cookies = new Map<string, string>();
-  for (const pair of header.split(';')) {
-    const equals = pair.indexOf('=');
-    const name = pair.slice(0, equals).trim();
-    if (equals === -1 || !name.startsWith(SESSION_COOKIE) || cookies.has(name)) continue;
-    const value = pair.slice(equals + 1).trim();
+  let equals = -1;
+  for (let start = 0, end: number; start < header.length; start = end + 1) {
+    end = header.indexOf(';', start);
+    if (end === -1) end = header.length;
+    if (equals < start) equals = header.indexOf('=', start);
+    if (equals === -1) break;
+    if (equals > end) continue;
+    const name = header.slice(start, equals).trim();
+    if (!name.startsWith(SESSION_COOKIE) || cookies.has(name)) continue;
+    const value = header.slice(equals + 1, end).trim();
     cookies.set(name, decode(value.startsWith('"') ? value.slice(1, -1) : value));
   }
   return cookies;
