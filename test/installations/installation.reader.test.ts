@@ -32,14 +32,29 @@ describeOnEachDatabase('The reader', (kind) => {
     await rowsArrived;
     // Enough to leave when the statement under way ends, which is in the context of `one`: in two statements,
     // so that the database is busy while this process answers.
-    for (let number = 0; number < 10; number++)
+    for (let number = 0; number < 20; number++)
       reads.push(request.run(`two ${number}`, () => reader.read(`nobody-${number}`)));
     release();
     const [one, ...others] = await Promise.all(reads);
     await request.run('three', () => reader.read(userId));
     expect(one?.id).toBe(userId);
     expect(new Set(others)).toEqual(new Set([null]));
-    expect(seen).toEqual(['one', 'two 0', 'two 8', 'three']);
+    expect(seen).toEqual(['one', 'two 0', 'two 11', 'three']);
+  });
+
+  test.each([
+    [15, [15]],
+    [32, [16, 16]],
+  ])('reads %i who come at once in statements of %j', async (callers, statements) => {
+    const seen: number[] = [];
+    const reader = new InstallationReader({
+      query(text, values, options) {
+        seen.push(JSON.parse(String(values?.[0])).length);
+        return server().database.query<never>(text, values, options);
+      },
+    });
+    await Promise.all(Array.from({ length: callers }, (_, n) => reader.read(`nobody-${n}`)));
+    expect(seen).toEqual(statements);
   });
 
   test('reads where other programs have columns of their own, by whatever name', async () => {
