@@ -25,6 +25,9 @@ const ANSWER_TYPES = new Map([
   ],
 ]);
 
+/** Characters of an answer beyond which it is sent as bytes: V8 would take its text for long-lived. */
+const LARGE = 64 * 1024;
+
 /**
  * Binds Apollo Server to Fastify: a request goes in as plain data, and an answer comes out so.
  *
@@ -48,7 +51,7 @@ export function graphqlRoutes(
       const answer = await compiled.answer(request.body as GraphQLRequestBody, request);
       if (answer !== null) {
         reply.header('content-type', type);
-        return answer;
+        return answer.length > LARGE ? Buffer.from(answer) : answer;
       }
     }
     const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({

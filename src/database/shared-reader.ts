@@ -9,40 +9,48 @@ import { ReadQueue, type Reads } from './read-queue.js';
 /** Users whose last read was difficult. */
 const REMEMBERED_USERS = 10_000;
 
-export interface SharedStatement<Row> {
+export interface SharedStatement<Row, Result> {
   /** Has a row for each user there is. Its parameter is a JSON array of ids: `pg` is slower to write a `text[]`. */
-  text: string;
-  /** Under way at a time, at most: for many users, and for one who is read apart. */
+  shared: string;
+  /** The same for one user who is read apart, of whom it may have several rows. */
+  apart: string;
+  /** Under way at a time, at most. */
   atOnce: { shared: number; apart: number };
-  /** Whether a row is so large that it holds others up. */
-  isLarge(row: Row): boolean;
+  /** What the rows of one user say. There is one at least. */
+  combine(rows: Row[]): Result;
+  /** Whether it is so large that it holds others up. */
+  isLarge(result: Result): boolean;
+}
+
+interface NamedStatement {
+  text: string;
+  /** It says the text: behind a pooler, another version's statement must not bear the same. */
+  name: string;
 }
 
 /**
- * Reads one row a user, those who are asked for at the same time by one SQL statement, whichever requests
- * ask. No row is kept: what is committed is seen by the next read.
+ * Reads users, those who are asked for at the same time by one SQL statement, whichever requests ask.
+ * Nothing of it is kept: what is committed is seen by the next read.
  *
- * Whoever has a very large row, or has made a statement fail, is read by statements of their own, so that
- * others wait for nobody. That alone is remembered.
+ * Of whom there is very much to read, or who has made a statement fail, is read by statements of their own,
+ * so that others wait for nobody. That alone is remembered.
  */
-export class SharedReader<Row extends { id: string }> {
+export class SharedReader<Row extends { id: string }, Result> {
   readonly #database: Pick<Database, 'query'>;
-  readonly #statement: SharedStatement<Row>;
-  /** It says the text: behind a pooler, another version's statement must not bear the same. */
-  readonly #name: string;
+  readonly #statement: SharedStatement<Row, Result>;
   readonly #difficult = new LRUCache<string, true>({ max: REMEMBERED_USERS });
-  readonly #shared: ReadQueue<Row | null, Row>;
-  readonly #apart: ReadQueue<Row | null, Row>;
+  readonly #shared: ReadQueue<Result | null, Row>;
+  readonly #apart: ReadQueue<Result | null, Row>;
 
-  constructor(database: Pick<Database, 'query'>, statement: SharedStatement<Row>) {
+  constructor(database: Pick<Database, 'query'>, statement: SharedStatement<Row, Result>) {
     this.#database = database;
     this.#statement = statement;
-    this.#name = `read_${hash('sha256', statement.text).slice(0, 16)}`;
+    const [shared, apart] = [named(statement.shared), named(statement.apart)];
     this.#shared = new ReadQueue({
       size: 1_000,
       statements: statement.atOnce.shared,
       timeout: SHARED_STATEMENT_TIMEOUT,
-      query: (userIds, timeout) => this.#select(userIds, timeout),
+      query: (userIds, timeout) => this.#select(shared, userIds, timeout),
       succeeded: (reads, rows) => this.#answer(reads, rows),
       failed: (reads, cause) => {
         const mayBeOneOfThem = !isDatabaseUnavailable(cause) || isStatementLate(cause);
@@ -54,10 +62,12 @@ export class SharedReader<Row extends { id: string }> {
       size: 1,
       statements: statement.atOnce.apart,
       timeout: STATEMENT_TIMEOUT,
-      query: (userIds, timeout) => this.#select(userIds, timeout),
+      query: (userIds, timeout) => this.#select(apart, userIds, timeout),
       succeeded: (reads, rows) => {
-        for (const userId of reads.keys()) this.#difficult.delete(userId);
-        this.#answer(reads, rows);
+        for (const [userId, read] of reads) {
+          this.#difficult.delete(userId);
+          read.resolve(rows.length > 0 ? this.#combine(userId, rows.splice(0)) : null);
+        }
       },
       failed: refuse,
     });
@@ -69,22 +79,30 @@ export class SharedReader<Row extends { id: string }> {
    * @returns `null`: no such user
    * @throws {CodedError} `SERVICE_UNAVAILABLE`
    */
-  read(userId: string, until?: number): Promise<Row | null> {
+  read(userId: string, until?: number): Promise<Result | null> {
     const queue = this.#difficult.has(userId) ? this.#apart : this.#shared;
     const read = queue.read(userId);
     return until === undefined ? read : within(until - performance.now(), read, unavailable);
   }
 
-  async #select(userIds: string[], timeout: number): Promise<Row[]> {
-    const read = { name: this.#name, timeout };
-    return (await this.#database.query<Row>(this.#statement.text, [JSON.stringify(userIds)], read))
-      .rows;
+  async #select(
+    { text, name }: NamedStatement,
+    userIds: string[],
+    timeout: number,
+  ): Promise<Row[]> {
+    const values = [JSON.stringify(userIds)];
+    return (await this.#database.query<Row>(text, values, { name, timeout })).rows;
   }
 
-  #answer(reads: Reads<Row | null>, rows: Row[]): void {
+  #combine(userId: string, rows: Row[]): Result {
+    const result = this.#statement.combine(rows);
+    if (this.#statement.isLarge(result)) this.#difficult.set(userId, true);
+    return result;
+  }
+
+  #answer(reads: Reads<Result | null>, rows: Row[]): void {
     for (const row of rows) {
-      if (this.#statement.isLarge(row)) this.#difficult.set(row.id, true);
-      reads.get(row.id)?.resolve(row);
+      reads.get(row.id)?.resolve(this.#combine(row.id, [row]));
       reads.delete(row.id);
     }
     // V8 puts what `pg` keeps them in among the long-lived, and would put a kilobyte of each request there too.
@@ -93,7 +111,7 @@ export class SharedReader<Row extends { id: string }> {
     for (const read of reads.values()) read.resolve(null);
   }
 
-  #separate(reads: Reads<Row | null>): void {
+  #separate(reads: Reads<Result | null>): void {
     for (const [userId, read] of reads) {
       this.#difficult.set(userId, true);
       this.#apart.add(userId, read);
@@ -101,11 +119,15 @@ export class SharedReader<Row extends { id: string }> {
   }
 }
 
+function named(text: string): NamedStatement {
+  return { text, name: `read_${hash('sha256', text).slice(0, 16)}` };
+}
+
 function unavailable(cause: unknown = new StatementLateError()): CodedError {
   return new CodedError('SERVICE_UNAVAILABLE', { cause });
 }
 
-function refuse<Row>(reads: Reads<Row>, cause: unknown): void {
+function refuse<Result>(reads: Reads<Result>, cause: unknown): void {
   const error = isDatabaseUnavailable(cause) ? unavailable(cause) : cause;
   for (const read of reads.values()) read.reject(error);
 }

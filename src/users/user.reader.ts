@@ -17,11 +17,13 @@ const SELECT_USERS = `
   FROM neptun_user WHERE id = ANY(ARRAY(SELECT json_array_elements_text($1::json)))`;
 
 /** Reads users themselves: few ask for more than their installations. */
-export class UserReader extends SharedReader<UserRow> {
+export class UserReader extends SharedReader<UserRow, UserRow> {
   constructor(database: Pick<Database, 'query'>) {
     super(database, {
-      text: SELECT_USERS,
+      shared: SELECT_USERS,
+      apart: SELECT_USERS,
       atOnce: AT_ONCE.users,
+      combine: ([row]) => row as UserRow,
       isLarge: () => false,
     });
   }

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { expect, test } from '@jest/globals';
 import { InstallationReader } from '../../src/installations/installation.reader.js';
 import { describeOnEachDatabase } from '../helpers/databases.js';
+import { readerApart } from '../helpers/reader-apart.js';
 import { useServer } from '../helpers/server.js';
 
 describeOnEachDatabase('The reader', (kind) => {
@@ -61,9 +62,55 @@ describeOnEachDatabase('The reader', (kind) => {
     const { database, addUser } = server();
     const userId = await addUser(['1']);
     await database.query('ALTER TABLE neptun_user ADD middle text');
-    await database.query('ALTER TABLE github_app_installation ADD middle text');
-    const user = await new InstallationReader(database).read(userId);
-    expect(JSON.parse(user?.installationsJson ?? '')).toHaveLength(1);
+    await database.query(
+      'ALTER TABLE github_app_installation ADD middle text, ADD piece text, ADD u text',
+    );
+    for (const reader of [new InstallationReader(database), readerApart(database)]) {
+      const user = await reader.read(userId);
+      expect(JSON.parse(user?.installationsJson.join('') ?? '')).toHaveLength(1);
+    }
+  });
+
+  test.each([
+    [0, 1],
+    [1, 2],
+    [100, 2],
+    [101, 3],
+    [250, 4],
+  ])('reads %i installations apart in %i pieces that say the same', async (count, pieces) => {
+    const { database, addUser } = server();
+    const userId = await addUser([], `apart, "${count}" 😀`);
+    // As they come, their ids are in no order.
+    await database.query(
+      `INSERT INTO github_app_installation (id, neptun_user_id, github_installation_id)
+       SELECT 1000000 + $2 * 1000 + n * 7919 % 997, $1, n FROM generate_series(1, $2::int) n`,
+      [userId, count],
+    );
+    const shared = await new InstallationReader(database).read(userId);
+    const apart = await readerApart(database).read(userId);
+    expect(shared?.installationsJson).toEqual([apart?.installationsJson.join('')]);
+    expect(apart?.id).toBe(userId);
+    expect(apart?.installationsJson).toHaveLength(pieces);
+    expect(JSON.parse(shared?.installationsJson[0] ?? '')).toHaveLength(count);
+  });
+
+  test('reads nobody apart as nobody', async () => {
+    expect(await readerApart(server().database).read('nobody')).toBeNull();
+  });
+
+  test('reads a user in pieces while there are very many installations', async () => {
+    const { database, addUser } = server();
+    const userId = await addUser();
+    await database.query(
+      `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
+       SELECT $1, n FROM generate_series(1, 1000) n`,
+      [userId],
+    );
+    const reader = new InstallationReader(database);
+    const pieces = async () => (await reader.read(userId))?.installationsJson.length;
+    expect([await pieces(), await pieces(), await pieces()]).toEqual([1, 11, 11]);
+    await database.query('DELETE FROM github_app_installation WHERE neptun_user_id = $1', [userId]);
+    expect([await pieces(), await pieces()]).toEqual([1, 1]);
   });
 
   test('has an index that gives all that it asks for, in its order', async () => {
@@ -84,7 +131,7 @@ describeOnEachDatabase('The reader', (kind) => {
       },
     });
     const user = await reader.read('indexed 1');
-    expect(JSON.parse(user?.installationsJson ?? '')).toHaveLength(5);
+    expect(JSON.parse(user?.installationsJson.join('') ?? '')).toHaveLength(5);
     expect(plan.join('\n')).toContain('Index Only Scan using github_app_installation_read_idx');
     expect(plan.join('\n')).not.toContain('Sort');
   });

@@ -63,6 +63,8 @@ describeOnEachDatabase('POST /graphql', (kind) => {
        SELECT $1, n FROM generate_series(1, 1000) n`,
       [me],
     );
+    const rest = await server().rest(me);
+    const text = await rest.text();
     const query = `{ viewer { installations { ${INSTALLATION} } } }`;
     const answers = [];
     for (let time = 0; time < 4; time++) {
@@ -72,8 +74,9 @@ describeOnEachDatabase('POST /graphql', (kind) => {
       answers.push(text);
     }
     expect(new Set(answers).size).toBe(1);
-    const rest = await server().rest(me);
-    const text = await rest.text();
+    const again = await server().rest(me);
+    expect(await again.text()).toBe(text);
+    expect(again.headers.get('etag')).toBe(rest.headers.get('etag'));
     expect(rest.headers.get('content-length')).toBe(String(Buffer.byteLength(text)));
     expect(rest.headers.get('content-type')).toBe('application/json; charset=utf-8');
     const { installations } = JSON.parse(answers[0] as string).data.viewer;
