@@ -25,7 +25,10 @@ const ANSWER_TYPES = new Map([
   ],
 ]);
 
-/** Characters of an answer beyond which it is sent as bytes: V8 would take its text for long-lived. */
+/**
+ * Characters of an answer beyond which it is sent as bytes: Node.js would make another text of it and the
+ * headers, and keep that until all is written, so that V8 would take it for long-lived.
+ */
 const LARGE = 64 * 1024;
 
 /**

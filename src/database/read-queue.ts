@@ -109,7 +109,12 @@ export class ReadQueue<Result, Row> {
       if (statements.hasSubscribers)
         statements.publish({ users: reads.size, milliseconds: performance.now() - started });
     }
-    this.#options.succeeded(reads, rows);
+    try {
+      this.#options.succeeded(reads, rows);
+    } catch (cause) {
+      // Of rows that nobody expected, as where another program has changed the tables: the process lives on.
+      this.#options.failed(reads, cause);
+    }
   }
 
   /** What a turn took beyond its time is taken from the statement's: so both end in one time together. */

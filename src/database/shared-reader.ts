@@ -9,7 +9,7 @@ import { ReadQueue, type Reads } from './read-queue.js';
 /** Users whose last read was difficult. */
 const REMEMBERED_USERS = 10_000;
 
-export interface SharedStatement<Row, Result> {
+export interface ReadStatements<Row, Result> {
   /** Has a row for each user there is. Its parameter is a JSON array of ids: `pg` is slower to write a `text[]`. */
   shared: string;
   /** The same for one user who is read apart, of whom it may have several rows. */
@@ -37,18 +37,18 @@ interface NamedStatement {
  */
 export class SharedReader<Row extends { id: string }, Result> {
   readonly #database: Pick<Database, 'query'>;
-  readonly #statement: SharedStatement<Row, Result>;
+  readonly #statements: ReadStatements<Row, Result>;
   readonly #difficult = new LRUCache<string, true>({ max: REMEMBERED_USERS });
   readonly #shared: ReadQueue<Result | null, Row>;
   readonly #apart: ReadQueue<Result | null, Row>;
 
-  constructor(database: Pick<Database, 'query'>, statement: SharedStatement<Row, Result>) {
+  constructor(database: Pick<Database, 'query'>, statements: ReadStatements<Row, Result>) {
     this.#database = database;
-    this.#statement = statement;
-    const [shared, apart] = [named(statement.shared), named(statement.apart)];
+    this.#statements = statements;
+    const [shared, apart] = [named(statements.shared), named(statements.apart)];
     this.#shared = new ReadQueue({
       size: 1_000,
-      statements: statement.atOnce.shared,
+      statements: statements.atOnce.shared,
       timeout: SHARED_STATEMENT_TIMEOUT,
       query: (userIds, timeout) => this.#select(shared, userIds, timeout),
       succeeded: (reads, rows) => this.#answer(reads, rows),
@@ -60,7 +60,7 @@ export class SharedReader<Row extends { id: string }, Result> {
     });
     this.#apart = new ReadQueue({
       size: 1,
-      statements: statement.atOnce.apart,
+      statements: statements.atOnce.apart,
       timeout: STATEMENT_TIMEOUT,
       query: (userIds, timeout) => this.#select(apart, userIds, timeout),
       succeeded: (reads, rows) => {
@@ -95,8 +95,8 @@ export class SharedReader<Row extends { id: string }, Result> {
   }
 
   #combine(userId: string, rows: Row[]): Result {
-    const result = this.#statement.combine(rows);
-    if (this.#statement.isLarge(result)) this.#difficult.set(userId, true);
+    const result = this.#statements.combine(rows);
+    if (this.#statements.isLarge(result)) this.#difficult.set(userId, true);
     return result;
   }
 

@@ -8,20 +8,26 @@ const METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
 /** The documented REST route: the same users, by the same rules, as GraphQL. */
 export function installationRoutes(app: FastifyInstance, users: UserService): void {
-  app.get<{ Params: { userId: string } }>(ROUTE, async (request, reply) => {
-    const { installationsJson } = await users.find(request.context, request.params.userId);
-    const body = join(installationsJson);
-    const etag = `"${hash('sha1', body, 'base64')}"`;
-    // The browser may keep it, but asks each time whether it still holds.
-    reply.header('etag', etag).header('cache-control', 'private, no-cache');
-    if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
-    reply.header('content-type', 'application/json; charset=utf-8');
-    return body;
+  // Not Fastify's own HEAD, which says of a 304 that its content has no length (RFC 9110 §8.6).
+  app.route<{ Params: { userId: string } }>({
+    method: ['GET', 'HEAD'],
+    url: ROUTE,
+    exposeHeadRoute: false,
+    async handler(request, reply) {
+      const { installationsJson } = await users.find(request.context, request.params.userId);
+      const body = join(installationsJson);
+      const etag = `"${hash('sha1', body, 'base64')}"`;
+      // The browser may keep it, but asks each time whether it still holds.
+      reply.header('etag', etag).header('cache-control', 'private, no-cache');
+      if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
+      reply.header('content-type', 'application/json; charset=utf-8');
+      return body;
+    },
   });
   nameMethods(app, ROUTE, METHODS);
 }
 
-/** Very many as bytes, and never as one text: see `SELECT_PIECES`. */
+/** Several pieces as bytes, and never as one text: see `SELECT_PIECES`. */
 function join(pieces: readonly string[]): string | Buffer {
   if (pieces.length === 1) return pieces[0] as string;
   const lengths = pieces.map((piece) => Buffer.byteLength(piece));

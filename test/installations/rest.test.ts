@@ -147,12 +147,39 @@ describeOnEachDatabase('GET /api/users/{user_id}/installations', (kind) => {
       const again = await server().rest(userId, { headers: { 'if-none-match': ifNoneMatch } });
       expect([again.status, await again.text()]).toEqual([304, '']);
       expect(again.headers.get('etag')).toBe(etag);
+      const headers = { 'if-none-match': ifNoneMatch };
+      const head = await server().rest(userId, { method: 'HEAD', headers });
+      expect([head.status, head.headers.get('content-length')]).toEqual([304, null]);
     }
     await server().database.query('DELETE FROM github_app_installation WHERE neptun_user_id = $1', [
       userId,
     ]);
     const changed = await server().rest(userId, { headers: { 'if-none-match': etag } });
     expect(changed.status).toBe(200);
+  });
+
+  test('answers very many installations with the same headers and bytes each time', async () => {
+    const userId = await server().addUser([], 'é😀"very many');
+    await server().database.query(
+      `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
+       SELECT $1, n FROM generate_series(1, 1000) n`,
+      [userId],
+    );
+    const ask = async (init: RequestInit = {}) => {
+      const response = await server().rest(userId, init);
+      const [type, length, etag] = ['content-type', 'content-length', 'etag'].map((name) =>
+        response.headers.get(name),
+      );
+      return { status: response.status, type, length, etag, text: await response.text() };
+    };
+    const first = await ask();
+    expect(first).toMatchObject({ status: 200, type: 'application/json; charset=utf-8' });
+    expect(first.length).toBe(String(Buffer.byteLength(first.text)));
+    expect(JSON.parse(first.text)[999]).toMatchObject({ neptun_user_id: userId });
+    expect([await ask(), await ask()]).toEqual([first, first]);
+    expect(await ask({ method: 'HEAD' })).toEqual({ ...first, text: '' });
+    const headers = { 'if-none-match': first.etag as string };
+    expect(await ask({ headers })).toMatchObject({ status: 304, etag: first.etag, text: '' });
   });
 
   test('answers HEAD as GET without the body, OPTIONS and other methods with Allow', async () => {
