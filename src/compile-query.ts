@@ -32,7 +32,9 @@ import type { Context } from './context.js';
 type SelectedFields = ReadonlyMap<string, string>;
 
 /** What a field of lists brings as `extensions.compile`: its items are written by this, and not resolved. */
-export type CompileList<Source> = (fields: SelectedFields) => (source: Source) => string;
+export type CompileList<Source> = (
+  fields: SelectedFields,
+) => (source: Source) => string | Promise<string>;
 
 export interface CompiledQuery {
   /** The operation's. */

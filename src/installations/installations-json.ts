@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { CompileList } from '../compile-query.js';
 import type { GithubAppInstallation } from './github-app-installation.type.js';
 import type { UserInstallations } from './installation.reader.js';
@@ -41,6 +42,17 @@ export function parseInstallations({ installationsJson }: UserInstallations) {
 export const compileInstallations: CompileList<UserInstallations> = (fields) => {
   const members = [...fields].map(([key, name]) => `"${key}":${REPLACEMENTS[name]}`);
   const item = `{${members.join(',')}}`;
-  return ({ installationsJson }) =>
-    installationsJson.reduce((text, piece) => text + piece.replace(ITEM, item), '');
+  const write = (piece: string) => piece.replace(ITEM, item);
+  return ({ installationsJson: pieces }) =>
+    pieces.length === 1 ? write(pieces[0] as string) : inTurns(pieces, write);
 };
+
+/** Very many take milliseconds, and others are not to wait for all of them. */
+async function inTurns(pieces: readonly string[], write: (piece: string) => string) {
+  let text = '';
+  for (const piece of pieces) {
+    text += write(piece);
+    await setImmediate();
+  }
+  return text;
+}

@@ -78,10 +78,33 @@ describeOnEachDatabase('Installations as the database writes them', (kind) => {
             };
             return Object.fromEntries(fields.map(([key, name]) => [key, values[name]]));
           });
-          expect(compileInstallations(new Map(fields))(user)).toBe(JSON.stringify(expected));
+          expect(await compileInstallations(new Map(fields))(user)).toBe(JSON.stringify(expected));
         }
       }),
       { numRuns: 200 },
     );
   }, 60_000);
+
+  test('leave others their turns while very many are written for GraphQL', async () => {
+    const { database, addUser } = server();
+    const id = await addUser();
+    await database.query(
+      `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
+       SELECT $1, n FROM generate_series(1, 2000) n`,
+      [id],
+    );
+    const user = await readerApart(database).read(id);
+    if (!user) throw new Error('not found');
+    let turns = 0;
+    const count = () => {
+      turns++;
+      next = setImmediate(count);
+    };
+    let next = setImmediate(count);
+    const text = await compileInstallations(new Map([['id', 'id']]))(user);
+    clearImmediate(next);
+    expect(JSON.parse(text)).toHaveLength(2000);
+    expect(user.installationsJson).toHaveLength(20);
+    expect(turns).toBeGreaterThanOrEqual(19);
+  });
 });
