@@ -20,6 +20,8 @@ export const UNLIMITED = {
 export interface TestServer extends RunningServer {
   /** Adds a user with installations of these GitHub ids; returns the user's id. */
   addUser(githubInstallationIds?: string[], id?: string): Promise<string>;
+  /** Gives a user so many installations, of GitHub's ids from 1 on. */
+  addInstallations(userId: string, count: number): Promise<void>;
   rest(userId: string, init?: RequestInit & { as?: string | null }): Promise<Response>;
   graphql(body: object, init?: RequestInit & { as?: string | null }): Promise<Response>;
 }
@@ -58,6 +60,13 @@ export async function startTestServer(database: TestDatabase, env = {}): Promise
         );
       }
       return id;
+    },
+    async addInstallations(userId, count) {
+      await server.database.query(
+        `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
+         SELECT $1, n FROM generate_series(1, $2::int) n`,
+        [userId, count],
+      );
     },
     rest: (userId, init = {}) =>
       send(`/api/users/${encodeURIComponent(userId)}/installations`, { as: userId, ...init }),

@@ -146,11 +146,7 @@ describeOnEachDatabase('The reader', (kind) => {
   test('reads a user in pieces while there are very many installations', async () => {
     const { database, addUser } = server();
     const userId = await addUser();
-    await database.query(
-      `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
-       SELECT $1, n FROM generate_series(1, 1000) n`,
-      [userId],
-    );
+    await server().addInstallations(userId, 1000);
     const reader = new InstallationReader(database);
     const pieces = async () => (await reader.read(userId))?.installationsJson.length;
     expect([await pieces(), await pieces(), await pieces()]).toEqual([1, 10, 10]);

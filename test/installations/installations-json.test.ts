@@ -86,13 +86,9 @@ describeOnEachDatabase('Installations as the database writes them', (kind) => {
   }, 60_000);
 
   test('leave others their turns while very many are written for GraphQL', async () => {
-    const { database, addUser } = server();
+    const { addInstallations, addUser, database } = server();
     const id = await addUser();
-    await database.query(
-      `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
-       SELECT $1, n FROM generate_series(1, 2000) n`,
-      [id],
-    );
+    await addInstallations(id, 2000);
     const user = await readerApart(database).read(id);
     if (!user) throw new Error('not found');
     let turns = 0;

@@ -160,11 +160,7 @@ describeOnEachDatabase('GET /api/users/{user_id}/installations', (kind) => {
 
   test('answers very many installations with the same headers and bytes each time', async () => {
     const userId = await server().addUser([], 'é😀"very many');
-    await server().database.query(
-      `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
-       SELECT $1, n FROM generate_series(1, 1000) n`,
-      [userId],
-    );
+    await server().addInstallations(userId, 1000);
     const ask = async (init: RequestInit = {}) => {
       const response = await server().rest(userId, init);
       const [type, length, etag] = ['content-type', 'content-length', 'etag'].map((name) =>

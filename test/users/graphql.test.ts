@@ -58,11 +58,7 @@ describeOnEachDatabase('POST /graphql', (kind) => {
 
   test('answers very many installations whole, each time alike and as REST does', async () => {
     const me = await server().addUser([], 'much 😀');
-    await server().database.query(
-      `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
-       SELECT $1, n FROM generate_series(1, 1000) n`,
-      [me],
-    );
+    await server().addInstallations(me, 1000);
     const rest = await server().rest(me);
     const text = await rest.text();
     const query = `{ viewer { installations { ${INSTALLATION} } } }`;
