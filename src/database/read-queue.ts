@@ -36,7 +36,7 @@ export interface ReadQueueOptions<Result, Row> {
   failed(reads: Reads<Result>, cause: unknown): void;
 }
 
-/** Reads that are worth a statement at once, in step with the one before; what it leaves may be fewer. */
+/** Reads that are worth a statement at once; fewer wait for each other while the process has more to read. */
 const WORTH_A_STATEMENT = 8;
 /** Milliseconds after which a statement is slow, and those who wait get one of their own. */
 const PATIENCE = 5;
@@ -83,9 +83,19 @@ export class ReadQueue<Result, Row> {
     if (this.#statements === this.#options.statements)
       this.#turnTimeout ??= setTimeout(this.#refuseLate, TURN_TIMEOUT);
     else if (this.#statements === 0)
-      this.#turnEnd ??= setImmediate(() => this.#send(this.#half(0)));
+      this.#turnEnd ??= setImmediate(this.#gather, 0);
     else this.#patienceEnd ??= setTimeout(() => this.#send(), PATIENCE);
   }
+
+  /**
+   * Waits for one more turn of the event loop as long as each brings reads. The busier the process, the more a
+   * statement carries, and the less it costs each; where nobody else asks, a turn is next to nothing.
+   */
+  #gather = (gathered: number): void => {
+    const { size } = this.#waiting;
+    if (size === gathered || size >= this.#enough) this.#send(this.#half(0));
+    else this.#turnEnd = setImmediate(this.#gather, size);
+  };
 
   async #send(size = this.#options.size): Promise<void> {
     const reads = this.#take(size);
@@ -146,8 +156,12 @@ export class ReadQueue<Result, Row> {
   /** Before the answers are given out, so that the database works on the next ones meanwhile. */
   #next(ended: number): void {
     this.#statements--;
-    if (this.#waiting.size < Math.min(WORTH_A_STATEMENT, this.#options.size)) this.#schedule();
+    if (this.#waiting.size < this.#enough) this.#schedule();
     else this.#send(this.#half(ended));
+  }
+
+  get #enough(): number {
+    return Math.min(WORTH_A_STATEMENT, this.#options.size);
   }
 
   /**

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { InstallationReader } from '../../src/installations/installation.reader.js';
 import { describeOnEachDatabase } from '../helpers/databases.js';
@@ -56,6 +57,27 @@ describeOnEachDatabase('The reader', (kind) => {
     });
     await Promise.all(Array.from({ length: callers }, (_, n) => reader.read(`nobody-${n}`)));
     expect(seen).toEqual(statements);
+  });
+
+  test('gathers while each turn of the event loop brings one more, up to a number', async () => {
+    const seen: number[] = [];
+    const reader = new InstallationReader({
+      query(text, values, options) {
+        seen.push(JSON.parse(String(values?.[0])).length);
+        return server().database.query<never>(text, values, options);
+      },
+    });
+    const oneEachTurn = async (count: number) => {
+      const reads: Promise<unknown>[] = [];
+      for (let number = 0; number < count; number++) {
+        reads.push(reader.read(`nobody-${number}`));
+        await nextTurn();
+      }
+      await Promise.all(reads);
+      return seen.splice(0);
+    };
+    expect(await oneEachTurn(5)).toEqual([5]);
+    expect((await oneEachTurn(12))[0]).toBe(8);
   });
 
   test('reads where other programs have columns of their own, by whatever name', async () => {
