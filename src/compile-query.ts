@@ -5,12 +5,15 @@ import {
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLField,
+  GraphQLIncludeDirective,
   type GraphQLLeafType,
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLResolveInfo,
   type GraphQLSchema,
+  GraphQLSkipDirective,
   getArgumentValues,
+  getDirectiveValues,
   getNamedType,
   getNullableType,
   getVariableValues,
@@ -21,6 +24,7 @@ import {
   Kind,
   type OperationDefinitionNode,
   OperationTypeNode,
+  type SelectionNode,
   type SelectionSetNode,
   TypeInfo,
   visit,
@@ -39,6 +43,8 @@ export type CompileList<Source> = (
 export interface CompiledQuery {
   /** The operation's. */
   name: string | null;
+  /** Forms it may take, at most: one for each outcome of its directives. */
+  forms: number;
   /**
    * @param variables as they were sent
    * @returns the JSON of `data`
@@ -52,6 +58,9 @@ interface Execution {
   context: Context;
 }
 
+/** Variables that a query's directives depend on: more of them, and it would have too many forms. */
+const MAX_CONDITIONS = 3;
+
 /** Writes JSON: of a value, or of the field of an object. */
 type Write = (source: unknown, execution: Execution) => string | Promise<string>;
 
@@ -64,25 +73,37 @@ type Write = (source: unknown, execution: Execution) => string | Promise<string>
 export function compileQuery(schema: GraphQLSchema, document: DocumentNode): CompiledQuery | null {
   const [operation, ...others] = document.definitions.filter(isOperation);
   const query = schema.getQueryType();
-  if (!operation || others.length > 0 || !query || !isCompilable(schema, document)) return null;
-  const write = new Compilation(document).writeObject(query, [operation.selectionSet]);
+  const conditions = conditionsOf(schema, document);
+  if (!operation || others.length > 0 || !query || !conditions) return null;
+  const forms = new Map<string, Write>();
   return {
     name: operation.name?.value ?? null,
+    forms: 2 ** conditions.length,
     execute(inputs, context) {
-      const { coerced, errors } = getVariableValues(
+      const { coerced: variables, errors } = getVariableValues(
         schema,
         operation.variableDefinitions ?? [],
         inputs,
       );
       if (errors) throw errors[0];
-      return write(undefined, { variables: coerced, context });
+      const outcome = conditions.map((name) => variables[name]).join();
+      let write = forms.get(outcome);
+      if (!write) {
+        write = new Compilation(document, variables).writeObject(query, [operation.selectionSet]);
+        forms.set(outcome, write);
+      }
+      return write(undefined, { variables, context });
     },
   };
 }
 
-/** Only queries; no directives, no introspection, and no lists that their fields do not write themselves. */
-function isCompilable(schema: GraphQLSchema, document: DocumentNode): boolean {
+/**
+ * @returns the names of the variables that its directives depend on; `null`: not only queries, introspection,
+ *   lists that their fields do not write themselves, or too many conditions
+ */
+function conditionsOf(schema: GraphQLSchema, document: DocumentNode): string[] | null {
   const types = new TypeInfo(schema);
+  const conditions = new Set<string>();
   let compilable = true;
   const stop = () => {
     compilable = false;
@@ -91,7 +112,12 @@ function isCompilable(schema: GraphQLSchema, document: DocumentNode): boolean {
   const visitor = visitWithTypeInfo(types, {
     OperationDefinition: ({ operation }) =>
       operation === OperationTypeNode.QUERY ? undefined : stop(),
-    Directive: stop,
+    // `@include` or `@skip`: there are no others.
+    Directive(node) {
+      for (const { value } of node.arguments ?? [])
+        if (value.kind === Kind.VARIABLE) conditions.add(value.name.value);
+      return conditions.size > MAX_CONDITIONS ? stop() : undefined;
+    },
     Field({ name }) {
       const type = getNullableType(types.getType());
       const isIntrospection = name.value === '__schema' || name.value === '__type';
@@ -103,13 +129,16 @@ function isCompilable(schema: GraphQLSchema, document: DocumentNode): boolean {
     },
   });
   visit(document, visitor);
-  return compilable;
+  return compilable ? [...conditions] : null;
 }
 
 class Compilation {
   readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  readonly #variables: Record<string, unknown>;
 
-  constructor({ definitions }: DocumentNode) {
+  /** @param variables what its directives depend on among them */
+  constructor({ definitions }: DocumentNode, variables: Record<string, unknown>) {
+    this.#variables = variables;
     const fragments = definitions.filter(
       (definition) => definition.kind === Kind.FRAGMENT_DEFINITION,
     );
@@ -171,7 +200,7 @@ class Compilation {
     const fields = new Map<string, FieldNode[]>();
     const spread = new Set<string>();
     const collect = ({ selections }: SelectionSetNode) => {
-      for (const selection of selections) {
+      for (const selection of selections.filter(this.#isIncluded)) {
         if (selection.kind === Kind.FIELD) {
           const key = (selection.alias ?? selection.name).value;
           const nodes = fields.get(key);
@@ -190,6 +219,10 @@ class Compilation {
     selectionSets.forEach(collect);
     return fields;
   }
+
+  #isIncluded = (selection: SelectionNode): boolean =>
+    getDirectiveValues(GraphQLSkipDirective, selection, this.#variables)?.if !== true &&
+    getDirectiveValues(GraphQLIncludeDirective, selection, this.#variables)?.if !== false;
 }
 
 function writeLeaf(type: GraphQLLeafType, value: unknown): string {

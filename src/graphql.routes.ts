@@ -29,7 +29,7 @@ const ANSWER_TYPES = new Map([
  * Characters of an answer beyond which it is sent as bytes: Node.js would make another text of it and the
  * headers, and keep that until all is written, so that V8 would take it for long-lived.
  */
-const LARGE = 64 * 1024;
+const SENT_AS_BYTES = 64 * 1024;
 
 /**
  * Binds Apollo Server to Fastify: a request goes in as plain data, and an answer comes out so.
@@ -54,7 +54,7 @@ export function graphqlRoutes(
       const answer = await compiled.answer(request.body as GraphQLRequestBody, request);
       if (answer !== null) {
         reply.header('content-type', type);
-        return answer.length > LARGE ? Buffer.from(answer) : answer;
+        return sendable(answer);
       }
     }
     const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({
@@ -69,8 +69,12 @@ export function graphqlRoutes(
     for (const [name, value] of headers) reply.header(name, value);
     if (headers.get('content-type')?.startsWith('text/html')) reply.headers(SANDBOX_POLICY);
     reply.code(status ?? 200);
-    return reply.send(body.kind === 'complete' ? body.string : Readable.from(body.asyncIterator));
+    return body.kind === 'complete' ? sendable(body.string) : Readable.from(body.asyncIterator);
   }
+}
+
+function sendable(answer: string): string | Buffer {
+  return answer.length > SENT_AS_BYTES ? Buffer.from(answer) : answer;
 }
 
 /**

@@ -15,7 +15,7 @@ import {
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { buildSchemaSync } from 'type-graphql';
-import type { CompiledOperations } from './compiled-operations.js';
+import { type CompiledOperations, stringifyResult } from './compiled-operations.js';
 import type { Context } from './context.js';
 import { CodedError, ERROR_CODES_DESCRIPTION, logFailure } from './errors.js';
 import { EXAMPLE_QUERY } from './explore/example-query.js';
@@ -48,7 +48,7 @@ export function createSchema(users: UserService): GraphQLSchema {
 
 export interface ApolloOptions {
   schema: GraphQLSchema;
-  /** Learns which queries come again. */
+  /** Answers what it can compile. */
   compiled: CompiledOperations;
   logger: FastifyBaseLogger;
   /** Sandbox and introspection. */
@@ -68,6 +68,7 @@ export function createApolloServer(options: ApolloOptions): ApolloServer<Context
     validationRules: [queryLimits],
     validationOptions: { maxErrors: MAX_VALIDATION_ERRORS, hideSuggestions: !ide },
     documentStore: documentStore(),
+    stringifyResult,
     stopOnTerminationSignals: false,
     plugins: [
       // It wraps every field for a hint that nobody gives: answers are private, always.

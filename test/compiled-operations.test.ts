@@ -1,7 +1,11 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { buildSchema, type GraphQLScalarType, parse } from 'graphql';
-import { CompiledOperations, type GraphQLRequestBody } from '../src/compiled-operations.js';
+import {
+  CompiledOperations,
+  type GraphQLRequestBody,
+  stringifyResult,
+} from '../src/compiled-operations.js';
 import type { Context } from '../src/context.js';
 import { describeOnEachDatabase } from './helpers/databases.js';
 import { useServer } from './helpers/server.js';
@@ -31,7 +35,6 @@ const directive = fc.constantFrom(
 /** Few aliases, so that some fields merge and some conflict. */
 const alias = fc.constantFrom('a: ', 'b: ', '__proto__: ');
 
-/** Queries, of which those without directives are compiled. */
 function query(directives: boolean): fc.Arbitrary<string> {
   const on = directives ? sometimes(directive) : fc.constant('');
   const join = (...parts: fc.Arbitrary<string>[]) =>
@@ -87,7 +90,10 @@ function query(directives: boolean): fc.Arbitrary<string> {
   });
 }
 
-describeOnEachDatabase('A query that comes again', (kind) => {
+/** Apollo Server executes it by itself where there is another operation, though nobody asks for that one. */
+const BESIDE = '\nquery Beside { __typename }';
+
+describeOnEachDatabase('A query', (kind) => {
   const server = useServer(kind);
 
   test('is answered by its compiled form with the bytes of the ordinary execution', async () => {
@@ -101,41 +107,41 @@ describeOnEachDatabase('A query that comes again', (kind) => {
       'text/html;q=0.1, application/json',
     );
     const compiled = jest.spyOn(CompiledOperations.prototype, 'answer');
-    let number = 0;
-    const answers = { errors: 0, compiled: 0, withFragments: 0, withLists: 0 };
+    const answers = { errors: 0, compiled: 0, withFragments: 0, withLists: 0, withDirectives: 0 };
     await fc.assert(
       fc.asyncProperty(
         fc.oneof(query(false), query(true)),
         rarely,
-        fc.boolean(),
+        fc.array(fc.boolean(), { minLength: 1, maxLength: 3 }),
         rarely,
         usualAccept,
-        async (generated, anonymous, yes, wrong, accept) => {
-          // No text comes again by chance: the first answer is Apollo Server's own.
-          const query = `${generated}\n# ${++number}`;
-          const variables = { me, other: wrong ? [] : other, yes };
-          const ask = async () => {
+        async (query, anonymous, conditions, wrong, accept) => {
+          const ask = async (query: string, yes: boolean | undefined) => {
             compiled.mockClear();
             const response = await server().graphql(
-              { query, variables },
+              { query, operationName: 'Q', variables: { me, other: wrong ? [] : other, yes } },
               { as: anonymous ? null : me, headers: { accept } },
             );
             const headers = Object.fromEntries(response.headers);
             for (const name of ['date', 'x-request-id']) delete headers[name];
             return { status: response.status, headers, text: await response.text() };
           };
-          const ordinary = await ask();
-          expect(await ask()).toEqual(ordinary);
-          expect(await ask()).toEqual(ordinary);
-          const isCompiled = ((await compiled.mock.results[0]?.value) ?? null) !== null;
-          if (ordinary.text.includes('"errors"')) {
-            expect(isCompiled).toBe(false);
-            answers.errors++;
+          for (const yes of conditions) {
+            const ordinary = await ask(query + BESIDE, yes);
+            // By Apollo Server's pipeline first, where it is compiled; and then before it.
+            expect(await ask(query, yes)).toEqual(ordinary);
+            expect(await ask(query, yes)).toEqual(ordinary);
+            const isCompiled = ((await compiled.mock.results[0]?.value) ?? null) !== null;
+            if (ordinary.text.includes('"errors"')) {
+              expect(isCompiled).toBe(false);
+              answers.errors++;
+            }
+            if (!isCompiled) continue;
+            answers.compiled++;
+            if (query.includes('\nfragment')) answers.withFragments++;
+            if (ordinary.text.includes('[{')) answers.withLists++;
+            if (/@.*\$yes/.test(query)) answers.withDirectives++;
           }
-          if (!isCompiled) return;
-          answers.compiled++;
-          if (query.includes('\nfragment')) answers.withFragments++;
-          if (ordinary.text.includes('[{')) answers.withLists++;
         },
       ),
       { numRuns: 400 },
@@ -164,42 +170,58 @@ describe('Compiled operations', () => {
   page.extensions = { compile: () => () => '[1,2,3]' };
   const caller = { context: {} as Context };
 
-  /** Answers a request before it is learnt, and after it was learnt twice. */
-  async function ask(body: GraphQLRequestBody & { query: string }) {
-    const compiled = new CompiledOperations(schema);
-    const { didResolveOperation } = ((await compiled.plugin.requestDidStart?.({} as any)) ??
-      {}) as any;
-    const answers = [];
-    for (let time = 0; time < 3; time++) {
-      answers.push(await compiled.answer(body, caller));
-      await didResolveOperation({ source: body.query, document: parse(body.query) });
-    }
-    return answers;
+  /** Answers a request before its query is known, in Apollo Server's pipeline, and before that. */
+  async function ask(
+    body: GraphQLRequestBody & { query: string },
+    compiled = new CompiledOperations(schema),
+  ) {
+    const hooks = (await compiled.plugin.requestDidStart?.({} as any)) as any;
+    const unknown = await compiled.answer(body, caller);
+    const response = await hooks.responseForOperation({
+      source: body.query,
+      document: parse(body.query),
+      request: body,
+      contextValue: caller.context,
+    });
+    const inPipeline = response && stringifyResult(response.body.singleResult);
+    return [unknown, inPipeline, await compiled.answer(body, caller)];
   }
 
-  test('take over at the third time, and not before', async () => {
+  test('answer in the pipeline, and from then on before it', async () => {
     const answer = '{"data":{"__typename":"Query","greeting":null}}\n';
-    expect(await ask({ query: '{ __typename greeting }' })).toEqual([null, null, answer]);
+    expect(await ask({ query: '{ __typename greeting }' })).toEqual([null, answer, answer]);
     const named = { query: 'query A { __typename greeting }', operationName: 'A' };
-    expect(await ask(named)).toEqual([null, null, answer]);
+    expect(await ask(named)).toEqual([null, answer, answer]);
   });
 
   test('wait for whatever has a then', async () => {
     const answer = '{"data":{"later":{"greeting":"hello"}}}\n';
-    expect(await ask({ query: '{ later { greeting } }' })).toEqual([null, null, answer]);
+    expect(await ask({ query: '{ later { greeting } }' })).toEqual([null, answer, answer]);
+  });
+
+  test('count the forms that directives give to a query as so many queries', async () => {
+    const compiled = new CompiledOperations(schema);
+    const long = (text: string) => text.padEnd(200 * 1024, '.');
+    const query = long(
+      'query ($a: Boolean!, $b: Boolean!) { greeting @skip(if: $a) __typename @skip(if: $b) } #',
+    );
+    const variables = { a: true, b: false };
+    const answer = '{"data":{"__typename":"Query"}}\n';
+    expect(await ask({ query, variables }, compiled)).toEqual([null, answer, answer]);
+    // Five together: one more is too many, though they are three texts.
+    const others = [long('{ greeting } #'), long('{ __typename } #')];
+    for (const query of others) await ask({ query }, compiled);
+    const known = others.map(async (query) => (await compiled.answer({ query }, caller)) !== null);
+    expect(await compiled.answer({ query, variables }, caller)).toBeNull();
+    expect(await Promise.all(known)).toEqual([true, true]);
   });
 
   test('remember long queries only as far as their text is a mebibyte together', async () => {
     const compiled = new CompiledOperations(schema);
-    const { didResolveOperation } = ((await compiled.plugin.requestDidStart?.({} as any)) ??
-      {}) as any;
     const queries = Array.from({ length: 100 }, (_, number) =>
       `query Q${number} { __typename } #`.padEnd(32 * 1024, '.'),
     );
-    for (const query of queries) {
-      const learnt = { source: query, document: parse(query) };
-      for (let time = 0; time < 2; time++) await didResolveOperation(learnt);
-    }
+    for (const query of queries) await ask({ query }, compiled);
     const answers = await Promise.all(queries.map((query) => compiled.answer({ query }, caller)));
     expect(answers.map((answer) => answer !== null)).toEqual([
       ...Array(68).fill(false),
@@ -210,17 +232,38 @@ describe('Compiled operations', () => {
   test.each<[string, GraphQLRequestBody & { query: string }]>([
     ['errors', { query: '{ fails }' }],
     ['several operations', { query: 'query A { __typename } query B { __typename }' }],
-    ['another operation', { query: 'query A { __typename }', operationName: 'B' }],
     ['lists that their fields do not write', { query: '{ list }' }],
     ['lists of arguments', { query: '{ page(size: 1) }' }],
     ['values that are none when they are written', { query: '{ odd }' }],
     ['errors that are returned', { query: '{ error }' }],
     ['abstract types', { query: '{ any { __typename } }' }],
     ['introspection', { query: '{ __schema { description } }' }],
-    ['directives', { query: '{ greeting @skip(if: true) }' }],
-    ['persisted queries', { query: '{ greeting }', extensions: { persistedQuery: {} } }],
-    ['variables that are no object', { query: '{ greeting }', variables: [] }],
+    [
+      'very many conditions',
+      {
+        query: `query ($a: Boolean!, $b: Boolean!, $c: Boolean!, $d: Boolean!) {
+          greeting @skip(if: $a) @include(if: $b) __typename @skip(if: $c) @include(if: $d)
+        }`,
+        variables: { a: true, b: true, c: true, d: true },
+      },
+    ],
+    [
+      'conditions that are null',
+      { query: 'query ($a: Boolean = true) { greeting @skip(if: $a) }', variables: { a: null } },
+    ],
   ])('leave to Apollo Server: %s', async (_what, body) => {
     expect(await ask(body)).toEqual([null, null, null]);
+  });
+
+  test.each<[string, GraphQLRequestBody & { query: string }]>([
+    ['another operation', { query: 'query A { __typename }', operationName: 'B' }],
+    ['persisted queries', { query: '{ greeting }', extensions: { persistedQuery: {} } }],
+    ['variables that are no object', { query: '{ greeting }', variables: [] }],
+    ['members that nobody knows', { query: '{ greeting }', other: true }],
+  ])('leave to Apollo Server, which checks the request first: %s', async (_what, body) => {
+    const compiled = new CompiledOperations(schema);
+    await ask({ query: body.query }, compiled);
+    expect(await compiled.answer({ query: body.query }, caller)).not.toBeNull();
+    expect(await compiled.answer(body, caller)).toBeNull();
   });
 });
