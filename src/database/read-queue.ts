@@ -82,14 +82,14 @@ export class ReadQueue<Result, Row> {
     if (this.#waiting.size === 0) return;
     if (this.#statements === this.#options.statements)
       this.#turnTimeout ??= setTimeout(this.#refuseLate, TURN_TIMEOUT);
-    else if (this.#statements === 0)
-      this.#turnEnd ??= setImmediate(this.#gather, 0);
+    else if (this.#statements === 0) this.#turnEnd ??= setImmediate(this.#gather, 0);
     else this.#patienceEnd ??= setTimeout(() => this.#send(), PATIENCE);
   }
 
   /**
-   * Waits for one more turn of the event loop as long as each brings reads. The busier the process, the more a
-   * statement carries, and the less it costs each; where nobody else asks, a turn is next to nothing.
+   * Waits for one more turn of the event loop as long as each brings reads, up to as many as are worth a statement.
+   * The busier the process, the more one carries, and the less it costs each; where nobody else asks, a turn is
+   * next to nothing.
    */
   #gather = (gathered: number): void => {
     const { size } = this.#waiting;
@@ -181,6 +181,8 @@ export class ReadQueue<Result, Row> {
    */
   #refuseLate = (): void => {
     this.#turnTimeout = undefined;
+    // They are about to be sent, however long this process stood still.
+    if (this.#statements < this.#options.statements) return;
     const now = performance.now();
     const late: Reads<Result> = new Map();
     for (const [userId, read] of this.#waiting) {

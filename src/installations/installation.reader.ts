@@ -7,18 +7,15 @@ import { isoText } from '../date-time.js';
 export interface UserInstallations {
   /** The user's. */
   readonly id: string;
-  /**
-   * The documented REST answer: a JSON array of `InstallationItem`, ordered by id. Of very many it is in pieces,
-   * and no item is in two of them.
-   */
+  /** The documented REST answer: a JSON array of `InstallationItem`, ordered by id; of very many, several such arrays. */
   readonly installationsJson: readonly string[];
 }
 
 interface Row {
   readonly id: string;
   readonly installationsJson: string;
-  /** Its place among the pieces of who is read apart, from 0. */
-  readonly piece: number;
+  /** Of who is read apart: its place among the pieces, from 0. */
+  readonly piece?: number;
 }
 
 /** The users asked for, with what is the same in all of their objects (`OFFSET 0`: written once, not for each). */
@@ -27,11 +24,11 @@ const USERS = `(
   FROM json_array_elements_text($1::json) AS id OFFSET 0
 ) u`;
 
-/** Installations, but for what begins the first and ends the last: what stands between two is the delimiter. */
-const ITEMS = `string_agg(
+/** A JSON array of installations. Two are as `{"id":1, … "},{"id":2, … "}`: what stands between them is the delimiter. */
+const ARRAY = `'[{"id":' || string_agg(
   i.id || u.middle || github_installation_id
     || '","created_at":"' || ${isoText('created_at', 'updated_at')}
-    || '","updated_at":"' || ${isoText('updated_at', 'created_at')}, '"},{"id":')`;
+    || '","updated_at":"' || ${isoText('updated_at', 'created_at')}, '"},{"id":') || '"}]'`;
 
 /** `[]` for a user who has none; of nobody there is no row. */
 const NONE = `(SELECT '[]' FROM neptun_user WHERE id = u.id)`;
@@ -44,8 +41,9 @@ const NONE = `(SELECT '[]' FROM neptun_user WHERE id = u.id)`;
 const SELECT_INSTALLATIONS = `
   SELECT * FROM (
     SELECT id, coalesce((
-      SELECT '[{"id":' || ${ITEMS} || '"}]'
-      FROM (SELECT * FROM github_app_installation WHERE neptun_user_id = u.id ORDER BY id) i
+      SELECT ${ARRAY} FROM (
+        SELECT * FROM github_app_installation WHERE neptun_user_id = u.id ORDER BY id
+      ) i
     ), ${NONE}) AS "installationsJson"
     FROM ${USERS} OFFSET 0
   ) u WHERE "installationsJson" IS NOT NULL`;
@@ -55,29 +53,24 @@ const PIECE = 100;
 
 /**
  * The same in pieces: V8 collects those while they are young. A text of a megabyte becomes long-lived, and soon
- * the whole heap is collected for it, which others wait for. First it finds where each piece begins, then it
- * reads each in the index's order: PostgreSQL sorts none of the texts, which might take room on its disk.
+ * the whole heap is collected for it, which others wait for. Rows are sorted, not their texts: some 50,000 of
+ * them before PostgreSQL needs room on its disk.
  */
 const SELECT_PIECES = `
   SELECT * FROM (
-    SELECT u.id, pieces.piece, coalesce(
-      CASE pieces.piece WHEN 0 THEN '[' ELSE ',' END || '{"id":' || (
-        SELECT ${ITEMS} FROM (
-          SELECT * FROM github_app_installation
-          WHERE neptun_user_id = u.id AND id >= pieces.first_id AND github_installation_id IS NOT NULL
-          ORDER BY id LIMIT ${PIECE}
-        ) i
-      ) || CASE WHEN pieces.is_last THEN '"}]' ELSE '"}' END, ${NONE}) AS "installationsJson"
+    SELECT u.id, piece, CASE WHEN piece IS NULL THEN ${NONE} ELSE items END AS "installationsJson"
     FROM ${USERS} LEFT JOIN LATERAL (
-      SELECT (n / ${PIECE})::int AS piece, id AS first_id, lead(id) OVER (ORDER BY n) IS NULL AS is_last
-      FROM (
-        SELECT id, row_number() OVER (ORDER BY id) - 1 AS n FROM github_app_installation
-        WHERE neptun_user_id = u.id AND github_installation_id IS NOT NULL
-      ) numbered WHERE n % ${PIECE} = 0
+      SELECT i.piece, ${ARRAY} AS items FROM (
+        SELECT id, github_installation_id, created_at, updated_at,
+          ((row_number() OVER (ORDER BY id) - 1) / ${PIECE})::int AS piece
+        FROM github_app_installation
+        WHERE neptun_user_id = u.id AND id IS NOT NULL AND github_installation_id IS NOT NULL
+        ORDER BY piece, id
+      ) i GROUP BY i.piece
     ) pieces ON true OFFSET 0
   ) u WHERE "installationsJson" IS NOT NULL`;
 
-/** Characters of one user's installations, some 400 of them, beyond which they hold others up. */
+/** Characters of one user's installations, some 400 of them: who has more is read apart from the next time on. */
 const LARGE = 64 * 1024;
 
 /** Reads users' installations. */
@@ -90,7 +83,7 @@ export class InstallationReader extends SharedReader<Row, UserInstallations> {
       combine: (rows) => ({
         id: (rows[0] as Row).id,
         installationsJson: rows
-          .sort((one, other) => one.piece - other.piece)
+          .sort(({ piece: one = 0 }, { piece: other = 0 }) => one - other)
           .map((row) => row.installationsJson),
       }),
       isLarge: ({ installationsJson }) =>

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { nameMethods } from '../operations/errors.js';
 import type { UserService } from '../users/user.service.js';
+import { oneArray } from './installations-json.js';
 
 const ROUTE = '/api/users/:userId/installations';
 const METHODS = ['GET', 'HEAD', 'OPTIONS'];
@@ -27,9 +28,10 @@ export function installationRoutes(app: FastifyInstance, users: UserService): vo
   nameMethods(app, ROUTE, METHODS);
 }
 
-/** Several pieces as bytes, and never as one text: see `SELECT_PIECES`. */
-function join(pieces: readonly string[]): string | Buffer {
-  if (pieces.length === 1) return pieces[0] as string;
+/** Of several arrays as bytes, and never as one text: see `SELECT_PIECES`. */
+function join(arrays: readonly string[]): string | Buffer {
+  if (arrays.length === 1) return arrays[0] as string;
+  const pieces = oneArray(arrays);
   const lengths = pieces.map((piece) => Buffer.byteLength(piece));
   const bytes = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + length));
   pieces.reduce((start, piece) => start + bytes.write(piece, start), 0);

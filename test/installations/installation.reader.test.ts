@@ -1,7 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
+import { AT_ONCE } from '../../src/database/pool.js';
 import { InstallationReader } from '../../src/installations/installation.reader.js';
+import { oneArray, parseInstallations } from '../../src/installations/installations-json.js';
+import { TURN_TIMEOUT } from '../../src/timeouts.js';
 import { describeOnEachDatabase } from '../helpers/databases.js';
 import { readerApart } from '../helpers/reader-apart.js';
 import { useServer } from '../helpers/server.js';
@@ -89,7 +92,7 @@ describeOnEachDatabase('The reader', (kind) => {
     );
     for (const reader of [new InstallationReader(database), readerApart(database)]) {
       const user = await reader.read(userId);
-      expect(JSON.parse(user?.installationsJson.join('') ?? '')).toHaveLength(1);
+      expect(JSON.parse(user?.installationsJson[0] ?? '')).toHaveLength(1);
     }
   });
 
@@ -110,7 +113,7 @@ describeOnEachDatabase('The reader', (kind) => {
     );
     const shared = await new InstallationReader(database).read(userId);
     const apart = await readerApart(database).read(userId);
-    expect(shared?.installationsJson).toEqual([apart?.installationsJson.join('')]);
+    expect(shared?.installationsJson).toEqual([oneArray(apart?.installationsJson ?? []).join('')]);
     expect(apart?.id).toBe(userId);
     expect(apart?.installationsJson).toHaveLength(pieces);
     expect(JSON.parse(shared?.installationsJson[0] ?? '')).toHaveLength(count);
@@ -138,12 +141,67 @@ describeOnEachDatabase('The reader', (kind) => {
     for (const id of [userId, orphan]) {
       const shared = await new InstallationReader(database).read(id);
       const apart = await readerApart(database).read(id);
-      expect(apart?.installationsJson.join('')).toBe(shared?.installationsJson[0]);
+      expect(oneArray(apart?.installationsJson ?? []).join('')).toBe(
+        shared?.installationsJson[0] ?? '',
+      );
       const isKnown = id === userId || others > 0;
       expect(shared && JSON.parse(shared.installationsJson[0] ?? '').length).toBe(
         isKnown ? others : null,
       );
     }
+  });
+
+  test('reads the same apart, where ids are missing or come twice', async () => {
+    const { database, addUser } = server();
+    const userId = await addUser();
+    await database.query(`
+      ALTER TABLE github_app_installation DROP CONSTRAINT github_app_installation_pkey,
+        ALTER id DROP IDENTITY, ALTER id DROP NOT NULL`);
+    await database.query(`
+      CREATE SEQUENCE others START 3000000;
+      ALTER TABLE github_app_installation ALTER id SET DEFAULT nextval('others')`);
+    // The first piece ends with 100, and the second begins with it; NULL comes last, and after 200 others.
+    await database.query(
+      `INSERT INTO github_app_installation (id, neptun_user_id, github_installation_id)
+       SELECT CASE WHEN n <= 100 THEN n WHEN n <= 200 THEN n - 1 END, $1, n
+       FROM generate_series(1, 201) n`,
+      [userId],
+    );
+    const numbers = async (reader: InstallationReader) => {
+      const user = await reader.read(userId);
+      const items = user ? parseInstallations(user) : [];
+      return items
+        .map((item) => Number(item.githubInstallationId))
+        .sort((one, other) => one - other);
+    };
+    const complete = Array.from({ length: 200 }, (_, n) => n + 1);
+    expect(await numbers(new InstallationReader(database))).toEqual(complete);
+    expect(await numbers(readerApart(database))).toEqual(complete);
+  });
+
+  test('refuses nobody who is about to be asked for, however long the process stood still', async () => {
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const reader = new InstallationReader({
+      async query(text, values, options) {
+        await released;
+        return server().database.query<never>(text, values, options);
+      },
+    });
+    const reads = [];
+    for (let number = 0; number <= AT_ONCE.installations.shared; number++) {
+      reads.push(reader.read(`nobody-${number}`));
+      await sleep(10);
+    }
+    // The last of them waits for its turn: it gets one, but the clock for it runs on.
+    release();
+    await Promise.all(reads);
+    const next = reader.read('nobody');
+    const end = performance.now() + TURN_TIMEOUT + 50;
+    while (performance.now() < end);
+    expect(await next).toBeNull();
   });
 
   test('refuses rows that nobody expected, and goes on', async () => {
@@ -194,7 +252,7 @@ describeOnEachDatabase('The reader', (kind) => {
       },
     });
     const user = await reader.read('indexed 1');
-    expect(JSON.parse(user?.installationsJson.join('') ?? '')).toHaveLength(5);
+    expect(JSON.parse(user?.installationsJson[0] ?? '')).toHaveLength(5);
     expect(plan.join('\n')).toContain('Index Only Scan using github_app_installation_read_idx');
     expect(plan.join('\n')).not.toContain('Sort');
   });
