@@ -3,7 +3,7 @@ import pg from 'pg';
 import { cookieOf } from '../helpers/server.js';
 
 const CONCURRENCY = 16;
-/** The same text each time, as applications send it: it is compiled after the second time. */
+/** The same text each time, as applications send it: it is compiled the first time. */
 const QUERY = JSON.stringify({ query: '{ viewer { installations { githubInstallationId } } }' });
 
 export interface Caller {
