@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { kinds } from './requests.js';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
+const NOTHING = Buffer.alloc(0);
 const CHUNKS_END = Buffer.from('\r\n0\r\n\r\n');
 
 /** Prepares what goes over the wire, so that sending costs next to nothing. */
@@ -16,9 +17,9 @@ function wire({ method, path, cookie, body = '' }) {
 function parse(bytes) {
   const end = bytes.indexOf(HEAD_END);
   if (end < 0) return undefined;
-  const head = bytes.toString('latin1', 0, end).toLowerCase();
+  const head = bytes.latin1Slice(0, end);
   const start = end + HEAD_END.length;
-  const length = /\r\ncontent-length: (\d+)/.exec(head)?.[1];
+  const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
   const complete =
     length === undefined
       ? bytes.subarray(-CHUNKS_END.length).equals(CHUNKS_END)
@@ -26,19 +27,24 @@ function parse(bytes) {
   return complete ? { status: Number(head.slice(9, 12)), body: bytes.subarray(start) } : undefined;
 }
 
-/** One keep-alive connection with at most one request under way. */
+/**
+ * One keep-alive connection with at most one request under way. It reads into one buffer: with a new one for each
+ * answer this process stopped for 5 ms again and again to collect them, which counted as the server's.
+ */
 async function openConnection(port, fail) {
-  const socket = connect(port, '127.0.0.1').setNoDelay(true);
-  await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
   const connection = { send: (bytes) => socket.write(bytes), close: () => socket.destroy() };
-  let received = [];
-  socket.on('data', (chunk) => {
-    received.push(chunk);
-    const answer = parse(received.length === 1 ? chunk : Buffer.concat(received));
-    if (!answer) return;
-    received = [];
-    connection.onAnswer(answer);
-  });
+  let received = NOTHING;
+  const callback = (length, buffer) => {
+    const read = buffer.subarray(0, length);
+    const bytes = received.length === 0 ? read : Buffer.concat([received, read]);
+    const answer = parse(bytes);
+    received = answer ? NOTHING : Buffer.from(bytes);
+    if (answer) connection.onAnswer(answer);
+    return true;
+  };
+  const onread = { buffer: Buffer.alloc(8 * 1024), callback };
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true, onread });
+  await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
   socket.on('error', fail).on('end', () => fail(new Error('The server closed a connection')));
   return connection;
 }
