@@ -208,7 +208,7 @@ describe('Over HTTP', () => {
 
   const ask = async (cookie: string) => {
     const head = `GET /api/users/ada/installations HTTP/1.1\r\nHost: a\r\nConnection: close\r\n`;
-    return statusesOf(await exchange(server.url, `${head}Cookie: ${cookie}\r\n\r\n`));
+    return statusesOf(await exchange(server.url, `${head}Cookie: ${cookie}\r\n\r\n`, 5_000));
   };
 
   test('a whole session is somebody’s, and a broken one nobody’s', async () => {
