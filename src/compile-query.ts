@@ -73,8 +73,9 @@ type Write = (source: unknown, execution: Execution) => string | Promise<string>
 export function compileQuery(schema: GraphQLSchema, document: DocumentNode): CompiledQuery | null {
   const [operation, ...others] = document.definitions.filter(isOperation);
   const query = schema.getQueryType();
+  if (!operation || others.length > 0 || !query) return null;
   const conditions = conditionsOf(schema, document);
-  if (!operation || others.length > 0 || !query || !conditions) return null;
+  if (!conditions) return null;
   const forms = new Map<string, Write>();
   return {
     name: operation.name?.value ?? null,

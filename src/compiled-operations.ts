@@ -34,6 +34,9 @@ export class CompiledOperations {
     sizeCalculation: ({ forms }, query) => query.length * forms,
   });
 
+  /** Of requests whose answer has errors: they are not tried again in Apollo Server's pipeline. */
+  readonly #failed = new WeakSet<Context>();
+
   constructor(schema: GraphQLSchema) {
     this.#schema = schema;
   }
@@ -42,10 +45,11 @@ export class CompiledOperations {
   readonly plugin: ApolloServerPlugin<Context> = {
     requestDidStart: async () => ({
       responseForOperation: async ({ source, document, request, contextValue }) => {
+        if (this.#failed.has(contextValue)) return null;
         const compiled = this.#queries.get(source) ?? compileQuery(this.#schema, document);
         if (!compiled) return null;
         this.#queries.set(source, compiled);
-        const json = await execute(compiled, request.variables, contextValue);
+        const json = await this.#execute(compiled, request.variables, contextValue);
         if (json === null) return null;
         const singleResult = { data: new WrittenData(json) as object as Record<string, unknown> };
         return { http: { headers: new HeaderMap() }, body: { kind: 'single', singleResult } };
@@ -62,7 +66,7 @@ export class CompiledOperations {
     if (variables !== undefined && !isRecord(variables)) return null;
     if (extensions !== undefined && (!isRecord(extensions) || extensions.persistedQuery))
       return null;
-    const json = await execute(compiled, variables, caller.context);
+    const json = await this.#execute(compiled, variables, caller.context);
     if (json === null) return null;
     if (operations.hasSubscribers) {
       const signedIn = caller.context.viewer !== null;
@@ -70,18 +74,19 @@ export class CompiledOperations {
     }
     return answerOf(json);
   }
-}
 
-/** @returns the JSON of `data`; `null`: the answer has errors */
-async function execute(
-  compiled: CompiledQuery,
-  variables: Record<string, unknown> | null | undefined,
-  context: Context,
-): Promise<string | null> {
-  try {
-    return await compiled.execute(variables ?? {}, context);
-  } catch {
-    return null;
+  /** @returns the JSON of `data`; `null`: the answer has errors */
+  async #execute(
+    compiled: CompiledQuery,
+    variables: Record<string, unknown> | null | undefined,
+    context: Context,
+  ): Promise<string | null> {
+    try {
+      return await compiled.execute(variables ?? {}, context);
+    } catch {
+      this.#failed.add(context);
+      return null;
+    }
   }
 }
 
