@@ -2,8 +2,8 @@
  * Every time-out of the process, in milliseconds. They agree so that who asks first gives up last:
  *
  * - A read waits for its turn, and for its statement with a connection: a shared one, and then one of its own
- *   where the first was late. 400, 700, 400 and 1,400: no caller waits for three seconds, as a request's
- *   second read has what its first has left.
+ *   where the first was late. 400, 700, 400 and 1,200: no caller waits for three seconds, on a busy machine
+ *   either, as a request's second read has what its first has left.
  * - A statement that is given up is cancelled on the server as well, in the background.
  * - A request, and the drain at the end, outlast every read.
  */
@@ -22,7 +22,7 @@ export const CONNECTION_TIMEOUT = 1_000;
  * a dead network keeps no time, and PgBouncer refuses `statement_timeout` at the start of a connection.
  * Migrations take as long as they take.
  */
-export const STATEMENT_TIMEOUT = 1_400;
+export const STATEMENT_TIMEOUT = 1_200;
 /** The same of a statement that several reads share: each gets one of its own after it. */
 export const SHARED_STATEMENT_TIMEOUT = 700;
 /** All that the reads of a request may take together. */

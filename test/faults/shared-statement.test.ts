@@ -12,7 +12,7 @@ const DIFFICULT_ROWS = `
   CREATE FUNCTION difficult(id text) RETURNS boolean VOLATILE LANGUAGE plpgsql AS $$
   BEGIN
     IF id LIKE 'sluggish%' THEN PERFORM pg_sleep(0.4); END IF;
-    IF id LIKE 'late%' THEN PERFORM pg_sleep(1.2); END IF;
+    IF id LIKE 'late%' THEN PERFORM pg_sleep(1); END IF;
     IF id LIKE 'slow%' THEN PERFORM pg_sleep(10); END IF;
     IF id LIKE 'impossible%' THEN RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded'; END IF;
     RETURN true;
