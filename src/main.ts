@@ -75,9 +75,10 @@ await program.parseAsync().catch(exitWith);
 
 async function serve(): Promise<void> {
   // V8 would allocate what `pg` makes for each statement among the long-lived objects, and after some quiet
-  // seconds collect all of its heap for every eight megabytes of answers: see docs/decisions/0005.
+  // seconds collect all of its heap for every eight megabytes of answers: see docs/decisions/0005. What it must be
+  // told before it starts stands in the commands that do.
   setFlagsFromString('--no-allocation-site-pretenuring');
-  setFlagsFromString('--heap-growing-percent=150');
+  setFlagsFromString('--heap-growing-percent=100');
   const config = loadConfig();
   const log = createLog(config);
   // Rejections that nobody handles come here as well. What is left of the process cannot be trusted.

@@ -43,7 +43,7 @@ export const ours = {
   name: 'ours',
   title: 'this server',
   kinds: ['rest', 'graphql'],
-  command: () => [process.execPath, entry, 'serve'],
+  command: () => [process.execPath, '--no-memory-reducer', entry, 'serve'],
 };
 
 /**

@@ -3,6 +3,18 @@ import { expect, test } from '@jest/globals';
 import { run, serve } from '../cli/process.js';
 import { createDatabase } from '../helpers/databases.js';
 
+test('each way to start the server gives V8 the same options', () => {
+  const commands = [
+    JSON.parse(readFileSync('package.json', 'utf8')).scripts.start.split(' '),
+    JSON.parse(/^CMD (.*)$/m.exec(readFileSync('deploy/Dockerfile', 'utf8'))?.[1] ?? ''),
+    /^ExecStart=(.*)$/m
+      .exec(readFileSync('deploy/installations@.service', 'utf8'))?.[1]
+      ?.split(' '),
+  ];
+  for (const command of commands)
+    expect(command.slice(-3)).toEqual(['--no-memory-reducer', 'dist/src/main.js', 'serve']);
+});
+
 test('the container’s health check tells a server that runs from one that does not', async () => {
   const dockerfile = readFileSync('deploy/Dockerfile', 'utf8');
   const [, command = ''] = /^HEALTHCHECK .*CMD (\[.*\])$/m.exec(dockerfile) ?? [];
