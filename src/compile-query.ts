@@ -87,11 +87,16 @@ export function compileQuery(schema: GraphQLSchema, document: DocumentNode): Com
         inputs,
       );
       if (errors) throw errors[0];
-      const outcome = conditions.map((name) => variables[name]).join();
-      let write = forms.get(outcome);
+      const outcomes = conditions.map((name) => [name, variables[name]] as const);
+      // A variable with a default may be null, which no directive takes.
+      if (outcomes.some(([, outcome]) => outcome === null)) throw new Error('null');
+      const form = outcomes.join();
+      let write = forms.get(form);
       if (!write) {
-        write = new Compilation(document, variables).writeObject(query, [operation.selectionSet]);
-        forms.set(outcome, write);
+        // Not all variables: a form lives on with what it was compiled for, and they may be long.
+        const compilation = new Compilation(document, Object.fromEntries(outcomes));
+        write = compilation.writeObject(query, [operation.selectionSet]);
+        forms.set(form, write);
       }
       return write(undefined, { variables, context });
     },
@@ -135,11 +140,11 @@ function conditionsOf(schema: GraphQLSchema, document: DocumentNode): string[] |
 
 class Compilation {
   readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  readonly #variables: Record<string, unknown>;
+  readonly #conditions: Record<string, unknown>;
 
-  /** @param variables what its directives depend on among them */
-  constructor({ definitions }: DocumentNode, variables: Record<string, unknown>) {
-    this.#variables = variables;
+  /** @param conditions the variables that its directives depend on */
+  constructor({ definitions }: DocumentNode, conditions: Record<string, unknown>) {
+    this.#conditions = conditions;
     const fragments = definitions.filter(
       (definition) => definition.kind === Kind.FRAGMENT_DEFINITION,
     );
@@ -222,8 +227,8 @@ class Compilation {
   }
 
   #isIncluded = (selection: SelectionNode): boolean =>
-    getDirectiveValues(GraphQLSkipDirective, selection, this.#variables)?.if !== true &&
-    getDirectiveValues(GraphQLIncludeDirective, selection, this.#variables)?.if !== false;
+    getDirectiveValues(GraphQLSkipDirective, selection, this.#conditions)?.if !== true &&
+    getDirectiveValues(GraphQLIncludeDirective, selection, this.#conditions)?.if !== false;
 }
 
 function writeLeaf(type: GraphQLLeafType, value: unknown): string {

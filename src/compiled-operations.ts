@@ -7,8 +7,8 @@ import { operations } from './operations/events.js';
 
 /** The applications of one company have fewer. */
 const REMEMBERED_QUERIES = 500;
-/** Characters of all of them together. A compiled query takes some 13 bytes for each of its own. */
-const REMEMBERED_TEXT = 1024 * 1024;
+/** Characters of all of them together. A compiled query takes up to 120 bytes for each of its own. */
+const REMEMBERED_TEXT = 256 * 1024;
 
 /** What a request asks, after Fastify has parsed it; nothing of it is checked yet. */
 export type GraphQLRequestBody = Record<string, unknown>;
@@ -34,9 +34,6 @@ export class CompiledOperations {
     sizeCalculation: ({ forms }, query) => query.length * forms,
   });
 
-  /** Of requests whose answer has errors: they are not tried again in Apollo Server's pipeline. */
-  readonly #failed = new WeakSet<Context>();
-
   constructor(schema: GraphQLSchema) {
     this.#schema = schema;
   }
@@ -44,8 +41,9 @@ export class CompiledOperations {
   /** Compiles each query that is parsed and validated. Its answers are for `stringifyResult`. */
   readonly plugin: ApolloServerPlugin<Context> = {
     requestDidStart: async () => ({
-      responseForOperation: async ({ source, document, request, contextValue }) => {
-        if (this.#failed.has(contextValue)) return null;
+      responseForOperation: async ({ source, document, operation, request, contextValue }) => {
+        // Against its type, Apollo Server calls this also where there is none of the name asked for.
+        if (!operation || contextValue.compiledFailed) return null;
         const compiled = this.#queries.get(source) ?? compileQuery(this.#schema, document);
         if (!compiled) return null;
         this.#queries.set(source, compiled);
@@ -84,7 +82,7 @@ export class CompiledOperations {
     try {
       return await compiled.execute(variables ?? {}, context);
     } catch {
-      this.#failed.add(context);
+      context.compiledFailed = true;
       return null;
     }
   }

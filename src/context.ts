@@ -16,6 +16,8 @@ export interface Context {
   ownInstallations?: Promise<UserInstallations | null>;
   /** The same of the viewer's row in the table of users. */
   ownRow?: Promise<UserRow | null>;
+  /** Whether its compiled query failed: it is left to Apollo Server, which goes on with a copy of this. */
+  compiledFailed?: boolean;
 }
 
 /** The one way from a request to who asks, for GraphQL and REST alike. A bad session is anonymous. */

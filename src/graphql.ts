@@ -32,7 +32,7 @@ ${ERROR_CODES_DESCRIPTION}`;
 
 /** As many as help a person; an attacker's document could have any number. */
 const MAX_VALIDATION_ERRORS = 5;
-/** Parsed and validated. Of those that come often, the compiled ones are remembered beside. */
+/** Parsed and validated. Those that are compiled are remembered as such, beside. */
 const REMEMBERED_DOCUMENTS = 100;
 
 /** The schema of all resolvers, each handed the services it translates for. */

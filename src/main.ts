@@ -75,8 +75,8 @@ await program.parseAsync().catch(exitWith);
 
 async function serve(): Promise<void> {
   // V8 would allocate what `pg` makes for each statement among the long-lived objects, and after some quiet
-  // seconds collect all of its heap for every eight megabytes of answers: see docs/decisions/0005. What it must be
-  // told before it starts stands in the commands that do.
+  // seconds collect all of its heap for every eight megabytes of answers: see docs/decisions/0005. Options
+  // that V8 reads before any code runs stand in the commands of package.json and deploy/.
   setFlagsFromString('--no-allocation-site-pretenuring');
   setFlagsFromString('--heap-growing-percent=100');
   const config = loadConfig();

@@ -1,14 +1,18 @@
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import { buildSchema, type GraphQLScalarType, parse } from 'graphql';
+import { buildSchema, type GraphQLScalarType, getOperationAST, parse } from 'graphql';
 import {
   CompiledOperations,
   type GraphQLRequestBody,
   stringifyResult,
 } from '../src/compiled-operations.js';
 import type { Context } from '../src/context.js';
+import { UserService } from '../src/users/user.service.js';
 import { describeOnEachDatabase } from './helpers/databases.js';
-import { useServer } from './helpers/server.js';
+import { json, useServer } from './helpers/server.js';
 
 const USER_FIELDS = ['id', 'createdAt', 'updatedAt', '__typename'];
 const INSTALLATION_FIELDS = [
@@ -150,11 +154,42 @@ describeOnEachDatabase('A query', (kind) => {
     // Of each many, so that it is the compiled form that was compared.
     for (const count of Object.values(answers)) expect(count).toBeGreaterThan(20);
   }, 60_000);
+
+  test.each(['B', ''])(
+    'is refused, the first time and later, for the operation %j it has not',
+    async (operationName) => {
+      const query = `query A { __typename # ${operationName}\n}`;
+      const search = new URLSearchParams({ query, operationName });
+      const headers = { 'apollo-require-preflight': 'true' };
+      const ask = async () => [
+        await server().graphql({ query, operationName }),
+        await fetch(`${server().url}/graphql?${search}`, { headers }),
+      ];
+      const unknown = await ask();
+      expect((await server().graphql({ query })).status).toBe(200);
+      for (const response of [...unknown, ...(await ask())]) {
+        expect(response.status).toBe(400);
+        const [error] = (await json(response)).errors;
+        expect(error.message).toBe(`Unknown operation named "${operationName}".`);
+      }
+    },
+  );
+
+  test('whose answer has errors is tried once in its compiled form', async () => {
+    const find = jest.spyOn(UserService.prototype, 'findViewer');
+    for (let time = 0; time < 3; time++) {
+      find.mockClear();
+      await server().graphql({ query: '{ viewer { once: id } }' });
+      // And executed by Apollo Server.
+      expect(find).toHaveBeenCalledTimes(2);
+    }
+    find.mockRestore();
+  });
 });
 
 describe('Compiled operations', () => {
   const schema = buildSchema(`
-    type Query { greeting: String fails: Int! list: [Int] any: Any odd: Odd error: Raw later: Later page(size: Int): [Int] }
+    type Query { greeting: String fails: Int! list: [Int] any: Any odd: Odd error: Raw later: Later page(size: Int): [Int] kept(value: Odd): Int }
     type Later { greeting: String }
     scalar Odd
     scalar Raw
@@ -168,7 +203,7 @@ describe('Compiled operations', () => {
     then: (resolve: (value: unknown) => void) => resolve({ greeting: 'hello' }),
   });
   page.extensions = { compile: () => () => '[1,2,3]' };
-  const caller = { context: {} as Context };
+  const caller = () => ({ context: {} as Context });
 
   /** Answers a request before its query is known, in Apollo Server's pipeline, and before that. */
   async function ask(
@@ -176,15 +211,19 @@ describe('Compiled operations', () => {
     compiled = new CompiledOperations(schema),
   ) {
     const hooks = (await compiled.plugin.requestDidStart?.({} as any)) as any;
-    const unknown = await compiled.answer(body, caller);
+    const document = parse(body.query);
+    const { context } = caller();
+    const unknown = await compiled.answer(body, { context });
     const response = await hooks.responseForOperation({
       source: body.query,
-      document: parse(body.query),
+      document,
+      operation: getOperationAST(document, body.operationName as string),
       request: body,
-      contextValue: caller.context,
+      // As Apollo Server copies it.
+      contextValue: { ...context },
     });
     const inPipeline = response && stringifyResult(response.body.singleResult);
-    return [unknown, inPipeline, await compiled.answer(body, caller)];
+    return [unknown, inPipeline, await compiled.answer(body, caller())];
   }
 
   test('answer in the pipeline, and from then on before it', async () => {
@@ -201,7 +240,7 @@ describe('Compiled operations', () => {
 
   test('count the forms that directives give to a query as so many queries', async () => {
     const compiled = new CompiledOperations(schema);
-    const long = (text: string) => text.padEnd(200 * 1024, '.');
+    const long = (text: string) => text.padEnd(50 * 1024, '.');
     const query = long(
       'query ($a: Boolean!, $b: Boolean!) { greeting @skip(if: $a) __typename @skip(if: $b) } #',
     );
@@ -211,29 +250,48 @@ describe('Compiled operations', () => {
     // Five together: one more is too many, though they are three texts.
     const others = [long('{ greeting } #'), long('{ __typename } #')];
     for (const query of others) await ask({ query }, compiled);
-    const known = others.map(async (query) => (await compiled.answer({ query }, caller)) !== null);
-    expect(await compiled.answer({ query, variables }, caller)).toBeNull();
+    const known = others.map(
+      async (query) => (await compiled.answer({ query }, caller())) !== null,
+    );
+    expect(await compiled.answer({ query, variables }, caller())).toBeNull();
     expect(await Promise.all(known)).toEqual([true, true]);
   });
 
-  test('remember long queries only as far as their text is a mebibyte together', async () => {
+  test('remember long queries only as far as their text is 256 KiB together', async () => {
     const compiled = new CompiledOperations(schema);
     const queries = Array.from({ length: 100 }, (_, number) =>
       `query Q${number} { __typename } #`.padEnd(32 * 1024, '.'),
     );
     for (const query of queries) await ask({ query }, compiled);
-    const answers = await Promise.all(queries.map((query) => compiled.answer({ query }, caller)));
+    const answers = await Promise.all(queries.map((query) => compiled.answer({ query }, caller())));
     expect(answers.map((answer) => answer !== null)).toEqual([
-      ...Array(68).fill(false),
-      ...Array(32).fill(true),
+      ...Array(92).fill(false),
+      ...Array(8).fill(true),
     ]);
+  });
+
+  test('keep nothing of the variables that a query was first asked with', async () => {
+    const query = 'query ($page: Int, $a: Boolean!) { greeting @skip(if: $a) kept(value: $page) }';
+    const compiled = new CompiledOperations(schema);
+    const seen: WeakRef<object>[] = [];
+    (schema.getType('Odd') as GraphQLScalarType).parseValue = () => {
+      const value = {};
+      seen.push(new WeakRef(value));
+      return value;
+    };
+    await ask({ query: query.replace('Int', 'Odd'), variables: { page: 1, a: true } }, compiled);
+    await setImmediate();
+    setFlagsFromString('--expose-gc');
+    runInNewContext('gc')();
+    expect(seen.length).toBeGreaterThan(0);
+    expect(seen.filter((value) => value.deref())).toEqual([]);
   });
 
   test.each<[string, GraphQLRequestBody & { query: string }]>([
     ['errors', { query: '{ fails }' }],
     ['several operations', { query: 'query A { __typename } query B { __typename }' }],
     ['lists that their fields do not write', { query: '{ list }' }],
-    ['lists of arguments', { query: '{ page(size: 1) }' }],
+    ['lists with arguments', { query: '{ page(size: 1) }' }],
     ['values that are none when they are written', { query: '{ odd }' }],
     ['errors that are returned', { query: '{ error }' }],
     ['abstract types', { query: '{ any { __typename } }' }],
@@ -263,7 +321,7 @@ describe('Compiled operations', () => {
   ])('leave to Apollo Server, which checks the request first: %s', async (_what, body) => {
     const compiled = new CompiledOperations(schema);
     await ask({ query: body.query }, compiled);
-    expect(await compiled.answer({ query: body.query }, caller)).not.toBeNull();
-    expect(await compiled.answer(body, caller)).toBeNull();
+    expect(await compiled.answer({ query: body.query }, caller())).not.toBeNull();
+    expect(await compiled.answer(body, caller())).toBeNull();
   });
 });

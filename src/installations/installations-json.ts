@@ -43,7 +43,10 @@ export function parseInstallations({
 
 /** Writes those fields of the installations straight from the documented JSON: as text, without objects. */
 export const compileInstallations: CompileList<UserInstallations> = (fields) => {
-  const members = [...fields].map(([key, name]) => `"${key}":${REPLACEMENTS[name]}`);
+  const members = [...fields].map(([key, name]) => {
+    if (!(name in REPLACEMENTS)) throw new Error(`${name} is not among the documented fields`);
+    return `"${key}":${REPLACEMENTS[name]}`;
+  });
   const item = `{${members.join(',')}}`;
   const write = (array: string) => array.replace(ITEM, item);
   return ({ installationsJson: arrays }) =>

@@ -4,8 +4,9 @@ import { run, serve } from '../cli/process.js';
 import { createDatabase } from '../helpers/databases.js';
 
 test('each way to start the server gives V8 the same options', () => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
   const commands = [
-    JSON.parse(readFileSync('package.json', 'utf8')).scripts.start.split(' '),
+    scripts.start.split(' '),
     JSON.parse(/^CMD (.*)$/m.exec(readFileSync('deploy/Dockerfile', 'utf8'))?.[1] ?? ''),
     /^ExecStart=(.*)$/m
       .exec(readFileSync('deploy/installations@.service', 'utf8'))?.[1]
@@ -13,6 +14,7 @@ test('each way to start the server gives V8 the same options', () => {
   ];
   for (const command of commands)
     expect(command.slice(-3)).toEqual(['--no-memory-reducer', 'dist/src/main.js', 'serve']);
+  expect(scripts.cli).toMatch(/--no-memory-reducer dist\/src\/main\.js$/);
 });
 
 test('the container’s health check tells a server that runs from one that does not', async () => {
