@@ -47,7 +47,7 @@ export class CompiledOperations {
         const compiled = this.#queries.get(source) ?? compileQuery(this.#schema, document);
         if (!compiled) return null;
         this.#queries.set(source, compiled);
-        const json = await this.#execute(compiled, request.variables, contextValue);
+        const json = await execute(compiled, request.variables, contextValue);
         if (json === null) return null;
         const singleResult = { data: new WrittenData(json) as object as Record<string, unknown> };
         return { http: { headers: new HeaderMap() }, body: { kind: 'single', singleResult } };
@@ -64,7 +64,7 @@ export class CompiledOperations {
     if (variables !== undefined && !isRecord(variables)) return null;
     if (extensions !== undefined && (!isRecord(extensions) || extensions.persistedQuery))
       return null;
-    const json = await this.#execute(compiled, variables, caller.context);
+    const json = await execute(compiled, variables, caller.context);
     if (json === null) return null;
     if (operations.hasSubscribers) {
       const signedIn = caller.context.viewer !== null;
@@ -72,19 +72,19 @@ export class CompiledOperations {
     }
     return answerOf(json);
   }
+}
 
-  /** @returns the JSON of `data`; `null`: the answer has errors */
-  async #execute(
-    compiled: CompiledQuery,
-    variables: Record<string, unknown> | null | undefined,
-    context: Context,
-  ): Promise<string | null> {
-    try {
-      return await compiled.execute(variables ?? {}, context);
-    } catch {
-      context.compiledFailed = true;
-      return null;
-    }
+/** @returns the JSON of `data`; `null`: the answer has errors, and is left to Apollo Server from here on */
+async function execute(
+  compiled: CompiledQuery,
+  variables: Record<string, unknown> | null | undefined,
+  context: Context,
+): Promise<string | null> {
+  try {
+    return await compiled.execute(variables ?? {}, context);
+  } catch {
+    context.compiledFailed = true;
+    return null;
   }
 }
 
