@@ -29,10 +29,15 @@ const REPLACEMENTS: Record<string, string> = {
 
 /** The installations as GraphQL's objects. */
 export function parseInstallations({
-  installationsJson,
-}: UserInstallations): GithubAppInstallation[] {
-  const items = installationsJson.flatMap((array) => JSON.parse(array) as InstallationItem[]);
-  return items.map((item) => ({
+  installationsJson: arrays,
+}: UserInstallations): GithubAppInstallation[] | Promise<GithubAppInstallation[]> {
+  return arrays.length === 1
+    ? parse(arrays[0] as string)
+    : inTurns(arrays, parse).then((pieces) => pieces.flat());
+}
+
+function parse(array: string): GithubAppInstallation[] {
+  return (JSON.parse(array) as InstallationItem[]).map((item) => ({
     id: item.id,
     neptunUserId: item.neptun_user_id,
     githubInstallationId: item.github_installation_id,
@@ -50,30 +55,37 @@ export const compileInstallations: CompileList<UserInstallations> = (fields) => 
   const item = `{${members.join(',')}}`;
   const write = (array: string) => array.replace(ITEM, item);
   return ({ installationsJson: arrays }) =>
-    arrays.length === 1 ? write(arrays[0] as string) : inTurns(arrays, write);
+    arrays.length === 1
+      ? write(arrays[0] as string)
+      : inTurns(arrays, write).then((written) =>
+          oneArray(written).reduce((text, piece) => text + piece),
+        );
 };
 
-/** Arrays written in one turn of the event loop: half a millisecond, where each has 100 items. */
+/** Arrays rewritten in one turn of the event loop: half a millisecond, where each has 100 items. */
 const ARRAYS_A_TURN = 4;
 
-/** Until all that is written in turns is written. */
-let writing: Promise<void> = Promise.resolve();
+/** Until all that is rewritten in turns is done, and a turn has passed. */
+let rewriting: Promise<void> = Promise.resolve();
 
 /**
  * Very many take milliseconds, and others are not to wait for all of them. Whose turns began first are finished
  * first: side by side, all would end when the last one does.
  */
-function inTurns(arrays: readonly string[], write: (array: string) => string): Promise<string> {
-  const text = writing.then(async () => {
-    const written: string[] = [];
+function inTurns<Result>(
+  arrays: readonly string[],
+  rewrite: (array: string) => Result,
+): Promise<Result[]> {
+  const rewritten = rewriting.then(async () => {
+    const results: Result[] = [];
     for (const array of arrays) {
-      if (written.push(write(array)) % ARRAYS_A_TURN === 0) await setImmediate();
+      if (results.push(rewrite(array)) % ARRAYS_A_TURN === 0) await setImmediate();
     }
-    return oneArray(written).join('');
+    return results;
   });
-  const end = () => {};
-  writing = text.then(end, end);
-  return text;
+  const nextTurn = () => setImmediate();
+  rewriting = rewritten.then(nextTurn, nextTurn);
+  return rewritten;
 }
 
 /** @returns the texts that are one JSON array together, with the items of all */

@@ -1,6 +1,5 @@
 import { Arg, Ctx, FieldResolver, ID, Query, Resolver, Root } from 'type-graphql';
 import type { Context } from '../context.js';
-import type { GithubAppInstallation } from '../installations/github-app-installation.type.js';
 import type { UserInstallations } from '../installations/installation.reader.js';
 import { parseInstallations } from '../installations/installations-json.js';
 import { UserService } from './user.service.js';
@@ -47,7 +46,7 @@ export class UserResolver {
 
   /** Not asked by compiled queries, which write them as `compileInstallations` says. */
   @FieldResolver()
-  installations(@Root() user: UserInstallations): GithubAppInstallation[] {
+  installations(@Root() user: UserInstallations): ReturnType<typeof parseInstallations> {
     return parseInstallations(user);
   }
 }

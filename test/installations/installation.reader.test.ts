@@ -169,7 +169,7 @@ describeOnEachDatabase('The reader', (kind) => {
     );
     const numbers = async (reader: InstallationReader) => {
       const user = await reader.read(userId);
-      const items = user ? parseInstallations(user) : [];
+      const items = user ? await parseInstallations(user) : [];
       return items
         .map((item) => Number(item.githubInstallationId))
         .sort((one, other) => one - other);
