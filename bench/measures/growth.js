@@ -8,7 +8,9 @@ import { signIn } from '../lib/sessions.js';
 import { verify } from '../lib/verify.js';
 import { WARM_UP, wrk } from '../lib/wrk.js';
 
-const SIZES = [50_000, 500_000, 5_000_000];
+const SIZES = [50_000, 5_000_000];
+/** Processes for each size: one differs from the next by some percent, for as long as it lives. */
+const PROCESSES = 3;
 const COUNTS = [1, 10, 100, 1000, 10_000];
 const LOSS_ALLOWED = 0.05;
 const HOLD_UP_ALLOWED = 20;
@@ -20,34 +22,40 @@ export async function measureGrowth({ rounds, seconds }) {
   for (const rows of SIZES) {
     console.log(`Filling a database with ${thousands(rows)} installations`);
     const database = await prepare(`growth_${rows}`, rows);
-    const server = await serve(requireOurs(), { ...database, user: database.users[0] });
-    stages.push({ rows, server, ...database });
+    const servers = [];
+    while (servers.length < PROCESSES)
+      servers.push(await serve(requireOurs(), { ...database, user: database.users[0] }));
+    stages.push({ rows, servers, ...database });
   }
   const table = await measureTable(stages, { rounds, seconds });
-  for (const { server } of stages.slice(1)) await server.stop();
+  const [server, ...others] = stages.flatMap(({ servers }) => servers);
+  for (const other of others) await other.stop();
 
-  const oneUser = await measureOneUser(stages[0], { rounds, seconds });
-  await stages[0].server.stop();
+  const oneUser = await measureOneUser({ ...stages[0], server }, { rounds, seconds });
+  await server.stop();
   saveFigures('growth', { table, oneUser });
 }
 
-/** Round by round each table's throughput is compared with the smallest one's. */
+/** One process after the other, of the sizes in turn: each is compared with the smallest's just before. */
 async function measureTable(stages, { rounds, seconds }) {
   const results = [];
   for (const kind of Object.keys(kinds)) {
-    for (const stage of stages) {
-      await verify(stage.server, kind, stage);
-      await wrk(stage.server, kind, stage.users, { seconds: WARM_UP });
+    for (const { servers, users, databaseUrl } of stages) {
+      for (const server of servers) {
+        await verify(server, kind, { users, databaseUrl });
+        await wrk(server, kind, users, { seconds: WARM_UP });
+      }
     }
     const rates = stages.map(() => []);
-    for (let round = 0; round < rounds; round++) {
-      for (const [index, { server, users }] of stages.entries()) {
-        await wrk(server, kind, users, { seconds: 2 });
+    for (let turn = 0; turn < rounds * PROCESSES; turn++) {
+      for (const [index, { servers, users }] of stages.entries()) {
+        const server = servers[turn % PROCESSES];
+        await wrk(server, kind, users, { seconds: 1 });
         rates[index].push((await wrk(server, kind, users, { seconds })).rate);
       }
     }
     for (const [index, { rows }] of stages.entries()) {
-      const changes = rates[index].map((rate, round) => rate / rates[0][round] - 1);
+      const changes = rates[index].map((rate, turn) => rate / rates[0][turn] - 1);
       results.push({
         kind,
         rows,
