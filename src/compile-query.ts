@@ -157,7 +157,7 @@ class Compilation {
     const writes = fields.map(([, nodes]) => this.#writeField(type, nodes));
     // Not by Array.join, which copies megabytes at each level.
     const join = (values: string[]) =>
-      `${values.reduce((text, value, at) => text + keys[at] + value, '{')}}`;
+      values.reduce((text, value, at) => text + keys[at] + value, '{').concat('}');
     return (source, execution) => {
       const values = writes.map((write) => attempt(write, source, execution));
       return areTexts(values) ? join(values) : Promise.all(values).then(join);
@@ -187,7 +187,12 @@ class Compilation {
   #writeList(field: GraphQLField<unknown, unknown>, selectionSets: SelectionSetNode[]): Write {
     const compile = field.extensions.compile as CompileList<unknown>;
     const fields = [...this.#collect(selectionSets)] as [string, [FieldNode]][];
-    return compile(new Map(fields.map(([key, [node]]) => [key, node.name.value])));
+    const write = compile(new Map(fields.map(([key, [node]]) => [key, node.name.value])));
+    return (source, { context }) => {
+      // It would be written for nobody.
+      if (context.compiledFailed) throw new Error('failed meanwhile');
+      return write(source);
+    };
   }
 
   #writeType(type: GraphQLOutputType, selectionSets: SelectionSetNode[]): Write {

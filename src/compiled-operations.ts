@@ -7,7 +7,10 @@ import { operations } from './operations/events.js';
 
 /** The applications of one company have fewer. */
 const REMEMBERED_QUERIES = 500;
-/** Characters of all of them together. A compiled query takes up to 120 bytes for each of its own. */
+/**
+ * Characters of all of them together. A compiled query takes up to 255 bytes for each of its own, where it spreads
+ * one fragment very often.
+ */
 const REMEMBERED_TEXT = 256 * 1024;
 
 /** What a request asks, after Fastify has parsed it; nothing of it is checked yet. */

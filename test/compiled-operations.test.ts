@@ -3,7 +3,13 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import { buildSchema, type GraphQLScalarType, getOperationAST, parse } from 'graphql';
+import {
+  buildSchema,
+  type GraphQLObjectType,
+  type GraphQLScalarType,
+  getOperationAST,
+  parse,
+} from 'graphql';
 import {
   CompiledOperations,
   type GraphQLRequestBody,
@@ -190,7 +196,7 @@ describeOnEachDatabase('A query', (kind) => {
 describe('Compiled operations', () => {
   const schema = buildSchema(`
     type Query { greeting: String fails: Int! list: [Int] any: Any odd: Odd error: Raw later: Later page(size: Int): [Int] kept(value: Odd): Int }
-    type Later { greeting: String }
+    type Later { greeting: String page: [Int] }
     scalar Odd
     scalar Raw
     union Any = Query`);
@@ -204,6 +210,7 @@ describe('Compiled operations', () => {
   });
   page.extensions = { compile: () => () => '[1,2,3]' };
   const caller = () => ({ context: {} as Context });
+  const pageOfLater = (schema.getType('Later') as GraphQLObjectType).getFields().page as any;
 
   /** Answers a request before its query is known, in Apollo Server's pipeline, and before that. */
   async function ask(
@@ -268,6 +275,22 @@ describe('Compiled operations', () => {
       ...Array(92).fill(false),
       ...Array(8).fill(true),
     ]);
+  });
+
+  test('write no list of an answer that has failed before', async () => {
+    const write = jest.fn(() => '[1,2,3]');
+    pageOfLater.extensions = { compile: () => write };
+    expect(await ask({ query: '{ later { page } }' })).toContain(
+      '{"data":{"later":{"page":[1,2,3]}}}\n',
+    );
+    expect(write).toHaveBeenCalled();
+    write.mockClear();
+    const resolve = later.resolve;
+    later.resolve = () => setImmediate({});
+    expect(await ask({ query: '{ fails later { page } }' })).toEqual([null, null, null]);
+    await setImmediate();
+    expect(write).not.toHaveBeenCalled();
+    later.resolve = resolve;
   });
 
   test('keep nothing of the variables that a query was first asked with', async () => {

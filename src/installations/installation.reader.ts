@@ -7,7 +7,10 @@ import { isoText } from '../date-time.js';
 export interface UserInstallations {
   /** The user's. */
   readonly id: string;
-  /** The documented REST answer: a JSON array of `InstallationItem`, ordered by id; of very many, several such arrays. */
+  /**
+   * The documented REST answer: a JSON array of `InstallationItem`, ordered by id. Several such arrays, of `PIECE` items
+   * each, are of a user who was read apart.
+   */
   readonly installationsJson: readonly string[];
 }
 

@@ -1,6 +1,6 @@
-import { setImmediate } from 'node:timers/promises';
 import type { CompileList } from '../compile-query.js';
 import type { GithubAppInstallation } from './github-app-installation.type.js';
+import { inTurns } from './in-turns.js';
 import type { UserInstallations } from './installation.reader.js';
 
 /** One installation, in the documented shape: these five keys, in this order. */
@@ -28,12 +28,13 @@ const REPLACEMENTS: Record<string, string> = {
 } satisfies Record<keyof GithubAppInstallation | '__typename', string>;
 
 /** The installations as GraphQL's objects. */
-export function parseInstallations({
-  installationsJson: arrays,
-}: UserInstallations): GithubAppInstallation[] | Promise<GithubAppInstallation[]> {
+export function parseInstallations(
+  user: UserInstallations,
+): GithubAppInstallation[] | Promise<GithubAppInstallation[]> {
+  const arrays = user.installationsJson;
   return arrays.length === 1
     ? parse(arrays[0] as string)
-    : inTurns(arrays, parse).then((pieces) => pieces.flat());
+    : inTurns(user, parse).then((pieces) => pieces.flat());
 }
 
 function parse(array: string): GithubAppInstallation[] {
@@ -54,38 +55,16 @@ export const compileInstallations: CompileList<UserInstallations> = (fields) => 
   });
   const item = `{${members.join(',')}}`;
   const write = (array: string) => array.replace(ITEM, item);
-  return ({ installationsJson: arrays }) =>
-    arrays.length === 1
+  return (user) => {
+    const arrays = user.installationsJson;
+    return arrays.length === 1
       ? write(arrays[0] as string)
-      : inTurns(arrays, write).then((written) =>
-          oneArray(written).reduce((text, piece) => text + piece),
-        );
+      : inTurns(user, write).then(concatenate);
+  };
 };
 
-/** Arrays rewritten in one turn of the event loop: half a millisecond, where each has 100 items. */
-const ARRAYS_A_TURN = 4;
-
-/** Until all that is rewritten in turns is done, and a turn has passed. */
-let rewriting: Promise<void> = Promise.resolve();
-
-/**
- * Very many take milliseconds, and others are not to wait for all of them. Whose turns began first are finished
- * first: side by side, all would end when the last one does.
- */
-function inTurns<Result>(
-  arrays: readonly string[],
-  rewrite: (array: string) => Result,
-): Promise<Result[]> {
-  const rewritten = rewriting.then(async () => {
-    const results: Result[] = [];
-    for (const array of arrays) {
-      if (results.push(rewrite(array)) % ARRAYS_A_TURN === 0) await setImmediate();
-    }
-    return results;
-  });
-  const nextTurn = () => setImmediate();
-  rewriting = rewritten.then(nextTurn, nextTurn);
-  return rewritten;
+function concatenate(written: string[]): string {
+  return oneArray(written).reduce((text, piece) => text + piece);
 }
 
 /** @returns the texts that are one JSON array together, with the items of all */

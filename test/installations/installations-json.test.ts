@@ -124,4 +124,39 @@ describeOnEachDatabase('Installations as the database writes them', (kind) => {
       expect((second?.turns ?? 0) - (first?.turns ?? 0)).toBeGreaterThanOrEqual(4);
     },
   );
+
+  test('keep nobody waiting for another user’s, however many those are', async () => {
+    const { addInstallations, addUser, database } = server();
+    const read = async (count: number) => {
+      const id = await addUser();
+      await addInstallations(id, count);
+      return (await readerApart(database).read(id)) as UserInstallations;
+    };
+    const [much, little] = [await read(2000), await read(800)];
+    const ended: string[] = [];
+    const ask = async (user: UserInstallations, name: string) => {
+      await parseInstallations(user);
+      ended.push(name);
+    };
+    const all = Array.from({ length: 28 }, () => ask(much, 'much'));
+    all.push(ask(little, 'little'));
+    await Promise.all(all);
+    expect(ended[0]).toBe('little');
+  });
+
+  test('are refused where the same user’s take too long before them, and taken again after that', async () => {
+    const { addInstallations, addUser, database } = server();
+    const id = await addUser();
+    await addInstallations(id, 1000);
+    const user = (await readerApart(database).read(id)) as UserInstallations;
+    const write = compileInstallations(new Map([['id', 'id']]));
+    const writes = Array.from({ length: 10_000 }, () => write(user));
+    const results = await Promise.allSettled(writes);
+    expect(results[0]).toMatchObject({ status: 'fulfilled' });
+    expect(results.at(-1)).toMatchObject({
+      status: 'rejected',
+      reason: { extensions: { code: 'SERVICE_UNAVAILABLE' } },
+    });
+    expect(JSON.parse(await write(user))).toHaveLength(1000);
+  });
 });
