@@ -38,7 +38,7 @@ type SelectedFields = ReadonlyMap<string, string>;
 /** What a field of lists brings as `extensions.compile`: its items are written by this, and not resolved. */
 export type CompileList<Source> = (
   fields: SelectedFields,
-) => (source: Source) => string | Promise<string>;
+) => (source: Source, context: Context) => string | Promise<string>;
 
 export interface CompiledQuery {
   /** The operation's. */
@@ -191,7 +191,7 @@ class Compilation {
     return (source, { context }) => {
       // It would be written for nobody.
       if (context.compiledFailed) throw new Error('failed meanwhile');
-      return write(source);
+      return write(source, context);
     };
   }
 

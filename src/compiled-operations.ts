@@ -8,8 +8,8 @@ import { operations } from './operations/events.js';
 /** The applications of one company have fewer. */
 const REMEMBERED_QUERIES = 500;
 /**
- * Characters of all of them together. A compiled query takes up to 255 bytes for each of its own, where it spreads
- * one fragment very often.
+ * Characters of all of them together. A compiled query takes up to 255 bytes for each of its own: a fragment is
+ * compiled as often as it is spread.
  */
 const REMEMBERED_TEXT = 256 * 1024;
 

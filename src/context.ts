@@ -16,6 +16,8 @@ export interface Context {
   ownInstallations?: Promise<UserInstallations | null>;
   /** The same of the viewer's row in the table of users. */
   ownRow?: Promise<UserRow | null>;
+  /** When its first very long list is late, by `performance.now()`, and whether that has begun. */
+  lists?: { until: number; begun: boolean };
   /** Whether its compiled query failed: it is left to Apollo Server, which goes on with a copy of this. */
   compiledFailed?: boolean;
 }

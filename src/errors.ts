@@ -34,7 +34,7 @@ const CODES = {
   SERVICE_UNAVAILABLE: {
     status: 503,
     message: 'The service is unavailable for the moment: try again shortly',
-    description: 'the database is away or overloaded: try again shortly',
+    description: 'the database is away, or the service overloaded: try again shortly',
   },
   INTERNAL_SERVER_ERROR: {
     status: 500,

@@ -5,7 +5,7 @@
  *   where the first was late. 400, 700, 400 and 1,200: no caller waits for three seconds, on a busy machine
  *   either, as a request's second read has what its first has left.
  * - A statement that is given up is cancelled on the server as well, in the background.
- * - A very long list then waits for those of its user that came before, once compiled and once executed: 1,500 each.
+ * - Very long lists then wait for those of their user's other requests: 1,500, and what the one under way still takes.
  * - A request, and the drain at the end, outlast all of that.
  */
 
@@ -29,7 +29,7 @@ export const SHARED_STATEMENT_TIMEOUT = 700;
 /** All that the reads of a request may take together. */
 export const READS_TIMEOUT =
   TURN_TIMEOUT + SHARED_STATEMENT_TIMEOUT + TURN_TIMEOUT + STATEMENT_TIMEOUT;
-/** A very long list's wait until its user's others are written, before it is refused. */
+/** A request's very long lists' wait for their user's others: what comes to its turn later is refused. */
 export const LISTS_TIMEOUT = 1_500;
 /** To deliver the cancellation of a statement that was given up. */
 export const CANCEL_TIMEOUT = 1_000;

@@ -49,7 +49,9 @@ async function measureTable(stages, { rounds, seconds }) {
     const rates = stages.map(() => []);
     for (let turn = 0; turn < rounds * PROCESSES; turn++) {
       for (const [index, { servers, users }] of stages.entries()) {
-        const server = servers[turn % PROCESSES];
+        // Each process of one size meets each of the other.
+        const round = Math.floor(turn / PROCESSES);
+        const server = servers[(turn + index * round) % PROCESSES];
         await wrk(server, kind, users, { seconds: 1 });
         rates[index].push((await wrk(server, kind, users, { seconds })).rate);
       }

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import type { Context } from '../context.js';
 import { CodedError } from '../errors.js';
 import { LISTS_TIMEOUT } from '../timeouts.js';
 import type { UserInstallations } from './installation.reader.js';
@@ -6,39 +7,46 @@ import type { UserInstallations } from './installation.reader.js';
 /** Arrays rewritten in one turn of the event loop: about half a millisecond, where each has 100 items. */
 const ARRAYS_A_TURN = 4;
 
-/** Of users whose lists are being rewritten: until the last of them is. */
-const lists = new Map<string, Promise<void>>();
+/** The end of the last list of each user, while there is one. */
+const ends = new Map<string, Promise<void>>();
+let lastTurn: Promise<void> = Promise.resolve();
+
+/** A turn of the event loop for the caller alone, after those who asked before. */
+function turn(): Promise<void> {
+  lastTurn = lastTurn.then(() => setImmediate());
+  return lastTurn;
+}
 
 /**
- * Rewrites a user's installations, of which there are so many that it takes milliseconds, while others have their
- * turns. Side by side all lists of a user would end when the last one does: so one after the other, first come,
- * first served. Nobody waits for another user's.
+ * Rewrites a user's installations, of which there may be so many that it takes milliseconds, while others have their
+ * turns. Side by side all lists of a user would end when the last one does: so they go one after the other, first
+ * come, first served. Users share the turns, and do not wait for each other's lists.
  *
- * @throws {CodedError} `SERVICE_UNAVAILABLE` after a long wait, so that nobody's requests pile up: of clients who
- *   have left nothing else ends them
+ * @throws {CodedError} `SERVICE_UNAVAILABLE` where the user's other requests take too long. Nothing else ends those
+ *   of clients who have left.
  */
 export function inTurns<Result>(
   user: UserInstallations,
+  context: Context,
   rewrite: (array: string) => Result,
 ): Promise<Result[]> {
-  const asked = performance.now();
-  const rewritten = (lists.get(user.id) ?? Promise.resolve()).then(async () => {
-    if (performance.now() - asked > LISTS_TIMEOUT) throw new CodedError('SERVICE_UNAVAILABLE');
+  context.lists ??= { until: performance.now() + LISTS_TIMEOUT, begun: false };
+  const { lists } = context;
+  const rewritten = (ends.get(user.id) ?? Promise.resolve()).then(async () => {
+    if (!lists.begun && performance.now() > lists.until)
+      throw new CodedError('SERVICE_UNAVAILABLE');
+    lists.begun = true;
     const results: Result[] = [];
-    for (const array of user.installationsJson) {
-      if (results.push(rewrite(array)) % ARRAYS_A_TURN === 0) await setImmediate();
+    for (const [at, array] of user.installationsJson.entries()) {
+      if (at % ARRAYS_A_TURN === 0) await turn();
+      results.push(rewrite(array));
     }
     return results;
   });
-  const last = rewritten
-    .then(
-      // Whoever waited for it works on now.
-      () => setImmediate(),
-      () => {},
-    )
-    .then(() => {
-      if (lists.get(user.id) === last) lists.delete(user.id);
-    });
-  lists.set(user.id, last);
+  const leave = () => {
+    if (ends.get(user.id) === end) ends.delete(user.id);
+  };
+  const end = rewritten.then(leave, leave);
+  ends.set(user.id, end);
   return rewritten;
 }

@@ -111,7 +111,7 @@ const OPENAPI = {
           ...failure(405, 'use GET, HEAD or OPTIONS.', { Allow: header('Methods there are.') }),
           ...failure(429, 'too many requests of this user or address.', RETRY_AFTER),
           ...failure(500, 'unforeseen. Report it with the X-Request-Id of the answer.'),
-          ...failure(503, 'the database is away or overloaded.', RETRY_AFTER),
+          ...failure(503, 'the database is away, or the service overloaded.', RETRY_AFTER),
         },
       },
     },

@@ -8,8 +8,8 @@ export interface UserInstallations {
   /** The user's. */
   readonly id: string;
   /**
-   * The documented REST answer: a JSON array of `InstallationItem`, ordered by id. Several such arrays, of `PIECE` items
-   * each, are of a user who was read apart.
+   * The documented REST answer: a JSON array of `InstallationItem`, ordered by id. Several such arrays, of up to
+   * `PIECE` items, are of a user who was read apart.
    */
   readonly installationsJson: readonly string[];
 }

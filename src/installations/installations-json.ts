@@ -1,4 +1,5 @@
 import type { CompileList } from '../compile-query.js';
+import type { Context } from '../context.js';
 import type { GithubAppInstallation } from './github-app-installation.type.js';
 import { inTurns } from './in-turns.js';
 import type { UserInstallations } from './installation.reader.js';
@@ -30,11 +31,12 @@ const REPLACEMENTS: Record<string, string> = {
 /** The installations as GraphQL's objects. */
 export function parseInstallations(
   user: UserInstallations,
+  context: Context,
 ): GithubAppInstallation[] | Promise<GithubAppInstallation[]> {
   const arrays = user.installationsJson;
   return arrays.length === 1
     ? parse(arrays[0] as string)
-    : inTurns(user, parse).then((pieces) => pieces.flat());
+    : inTurns(user, context, parse).then((pieces) => pieces.flat());
 }
 
 function parse(array: string): GithubAppInstallation[] {
@@ -55,11 +57,11 @@ export const compileInstallations: CompileList<UserInstallations> = (fields) => 
   });
   const item = `{${members.join(',')}}`;
   const write = (array: string) => array.replace(ITEM, item);
-  return (user) => {
+  return (user, context) => {
     const arrays = user.installationsJson;
     return arrays.length === 1
       ? write(arrays[0] as string)
-      : inTurns(user, write).then(concatenate);
+      : inTurns(user, context, write).then(concatenate);
   };
 };
 

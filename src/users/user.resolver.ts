@@ -46,7 +46,10 @@ export class UserResolver {
 
   /** Not asked by compiled queries, which write them as `compileInstallations` says. */
   @FieldResolver()
-  installations(@Root() user: UserInstallations): ReturnType<typeof parseInstallations> {
-    return parseInstallations(user);
+  installations(
+    @Root() user: UserInstallations,
+    @Ctx() context: Context,
+  ): ReturnType<typeof parseInstallations> {
+    return parseInstallations(user, context);
   }
 }

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
+import type { Context } from '../../src/context.js';
 import { AT_ONCE } from '../../src/database/pool.js';
 import { InstallationReader } from '../../src/installations/installation.reader.js';
 import { oneArray, parseInstallations } from '../../src/installations/installations-json.js';
@@ -169,7 +170,7 @@ describeOnEachDatabase('The reader', (kind) => {
     );
     const numbers = async (reader: InstallationReader) => {
       const user = await reader.read(userId);
-      const items = user ? await parseInstallations(user) : [];
+      const items = user ? await parseInstallations(user, {} as Context) : [];
       return items
         .map((item) => Number(item.githubInstallationId))
         .sort((one, other) => one - other);
