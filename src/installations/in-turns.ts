@@ -18,10 +18,11 @@ function turn(): Promise<void> {
 }
 
 /**
- * Rewrites a user's installations, of which there may be so many that it takes milliseconds, while others have their
- * turns. Side by side all lists of a user would end when the last one does: so they go one after the other, first
- * come, first served. Users share the turns, and do not wait for each other's lists.
+ * Rewrites a user's installations: at once, or, where they are so many that it takes milliseconds, while others
+ * have their turns. Side by side all lists of a user would end when the last one does: so they go one after the other,
+ * first come, first served. Users share the turns, and do not wait for each other's lists.
  *
+ * @param join puts the rewritten arrays together, where there are several
  * @throws {CodedError} `SERVICE_UNAVAILABLE` where the user's other requests take too long. Nothing else ends those
  *   of clients who have left.
  */
@@ -29,7 +30,10 @@ export function inTurns<Result>(
   user: UserInstallations,
   context: Context,
   rewrite: (array: string) => Result,
-): Promise<Result[]> {
+  join: (rewritten: Result[]) => Result,
+): Result | Promise<Result> {
+  const arrays = user.installationsJson;
+  if (arrays.length === 1) return rewrite(arrays[0] as string);
   context.lists ??= { until: performance.now() + LISTS_TIMEOUT, begun: false };
   const { lists } = context;
   const rewritten = (ends.get(user.id) ?? Promise.resolve()).then(async () => {
@@ -37,11 +41,11 @@ export function inTurns<Result>(
       throw new CodedError('SERVICE_UNAVAILABLE');
     lists.begun = true;
     const results: Result[] = [];
-    for (const [at, array] of user.installationsJson.entries()) {
+    for (const [at, array] of arrays.entries()) {
       if (at % ARRAYS_A_TURN === 0) await turn();
       results.push(rewrite(array));
     }
-    return results;
+    return join(results);
   });
   const leave = () => {
     if (ends.get(user.id) === end) ends.delete(user.id);

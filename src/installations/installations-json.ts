@@ -33,10 +33,7 @@ export function parseInstallations(
   user: UserInstallations,
   context: Context,
 ): GithubAppInstallation[] | Promise<GithubAppInstallation[]> {
-  const arrays = user.installationsJson;
-  return arrays.length === 1
-    ? parse(arrays[0] as string)
-    : inTurns(user, context, parse).then((pieces) => pieces.flat());
+  return inTurns(user, context, parse, (pieces) => pieces.flat());
 }
 
 function parse(array: string): GithubAppInstallation[] {
@@ -57,12 +54,7 @@ export const compileInstallations: CompileList<UserInstallations> = (fields) => 
   });
   const item = `{${members.join(',')}}`;
   const write = (array: string) => array.replace(ITEM, item);
-  return (user, context) => {
-    const arrays = user.installationsJson;
-    return arrays.length === 1
-      ? write(arrays[0] as string)
-      : inTurns(user, context, write).then(concatenate);
-  };
+  return (user, context) => inTurns(user, context, write, concatenate);
 };
 
 function concatenate(written: string[]): string {

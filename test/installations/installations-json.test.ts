@@ -55,6 +55,16 @@ const selection = fc.uniqueArray(
 describeOnEachDatabase('Installations as the database writes them', (kind) => {
   const server = useServer(kind);
 
+  /** A new user's, read in pieces. */
+  async function userWith(count: number): Promise<UserInstallations> {
+    const { addInstallations, addUser, database } = server();
+    const id = await addUser();
+    await addInstallations(id, count);
+    const user = await readerApart(database).read(id);
+    if (!user) throw new Error('not found');
+    return user;
+  }
+
   test('become the same text for GraphQL as by objects, whatever is in them', async () => {
     const { database } = server();
     const readers = [new InstallationReader(database), readerApart(database)];
@@ -110,11 +120,7 @@ describeOnEachDatabase('Installations as the database writes them', (kind) => {
   ])(
     'leave others their turns while very many are %s for GraphQL, first come, first served',
     async (_what, rewrite) => {
-      const { addInstallations, addUser, database } = server();
-      const id = await addUser();
-      await addInstallations(id, 2000);
-      const user = await readerApart(database).read(id);
-      if (!user) throw new Error('not found');
+      const user = await userWith(2000);
       let turns = 0;
       let counting = true;
       const count = async () => {
@@ -138,13 +144,7 @@ describeOnEachDatabase('Installations as the database writes them', (kind) => {
   );
 
   test('keep nobody waiting for another user’s, however many those are', async () => {
-    const { addInstallations, addUser, database } = server();
-    const read = async (count: number) => {
-      const id = await addUser();
-      await addInstallations(id, count);
-      return (await readerApart(database).read(id)) as UserInstallations;
-    };
-    const [much, little] = [await read(2000), await read(800)];
+    const [much, little] = [await userWith(2000), await userWith(800)];
     const ended: string[] = [];
     const ask = async (user: UserInstallations, name: string) => {
       await parseInstallations(user, {} as Context);
@@ -157,10 +157,7 @@ describeOnEachDatabase('Installations as the database writes them', (kind) => {
   });
 
   test('are refused where the same user’s other requests take too long, but not for their own', async () => {
-    const { addInstallations, addUser, database } = server();
-    const id = await addUser();
-    await addInstallations(id, 1000);
-    const user = (await readerApart(database).read(id)) as UserInstallations;
+    const user = await userWith(1000);
     const write = compileInstallations(new Map([['id', 'id']]));
     const [one, other] = [{} as Context, {} as Context];
     const clock = jest.spyOn(performance, 'now');
