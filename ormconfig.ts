@@ -1,9 +1,10 @@
 import 'reflect-metadata';
 import { loadConfig } from './src/config.js';
+import { createPool } from './src/database/create-pool.js';
 import { createDataSource } from './src/database/data-source.js';
-import { createPool } from './src/database/pool.js';
+import { ENTITIES } from './src/entities.js';
 
 const pool = createPool(loadConfig(), console.error);
 
 /** For the TypeORM command line: `npm run db:migrate`, `db:revert`, `db:show`. */
-export default createDataSource(pool, () => pool.end());
+export default createDataSource(pool, ENTITIES, () => pool.end());

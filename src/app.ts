@@ -1,27 +1,27 @@
 import cors from '@fastify/cors';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
-import { CompiledOperations } from './compiled-operations.js';
 import type { Config } from './config.js';
-import { type Context, createContextBuilder } from './context.js';
 import type { Database } from './database/database.js';
-import { createApolloServer, createSchema } from './graphql.js';
-import { graphqlRoutes } from './graphql.routes.js';
+import { createApolloServer, createSchema } from './graphql/apollo-server.js';
+import { CompiledOperations } from './graphql/compiled-operations.js';
+import { graphqlRoutes } from './graphql/graphql.routes.js';
+import { OperationsManifest } from './graphql/operations-manifest.js';
+import { DATA_POLICY } from './http/browser-policy.js';
+import { clientErrorHandler, handleErrors, handleFrameworkError } from './http/errors.js';
+import { healthRoutes } from './http/health.js';
+import { refuseBrokenHosts } from './http/host.js';
+import { limitRates, RATE_LIMIT_HEADERS } from './http/rate-limit.js';
+import { RequestLog, requestId } from './http/request-log.js';
+import { shedLoad } from './http/shed-load.js';
 import { openApiRoutes } from './installations/installation.openapi.js';
 import { InstallationReader } from './installations/installation.reader.js';
 import { installationRoutes } from './installations/installation.routes.js';
-import { DATA_POLICY } from './operations/browser-policy.js';
-import { clientErrorHandler, handleErrors, handleFrameworkError } from './operations/errors.js';
-import { healthRoutes } from './operations/health.js';
-import { refuseBrokenHosts } from './operations/host.js';
-import { OperationsManifest } from './operations/operations-manifest.js';
-import { limitRates, RATE_LIMIT_HEADERS } from './operations/rate-limit.js';
-import { RequestLog, requestId } from './operations/request-log.js';
-import { shedLoad } from './operations/shed-load.js';
+import { type Context, createContextBuilder } from './session/context.js';
 import { SESSION_HEADER, SESSION_HEADERS } from './session/session-cookie.js';
 import type { SessionReader } from './session/session-reader.js';
 import { REQUEST_TIMEOUT, REQUEST_TIMEOUT_INTERVAL, SILENCE_TIMEOUT } from './timeouts.js';
+import { UserService } from './users/access.js';
 import { UserReader } from './users/user.reader.js';
-import { UserService } from './users/user.service.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -117,7 +117,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     });
     shedLoad(api);
     // After what costs nothing, and before a seal is tried, which costs milliseconds.
-    await limitRates(api, config);
+    await limitRates(api, { signedIn: config.rateLimit, anonymous: config.rateLimitAnonymous });
     api.addHook('preValidation', (request, _reply, done) => {
       if (!request.bringsSeal) return done();
       contexts.opened(request).then((context) => {
@@ -129,7 +129,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     await api.register(async (scope) => graphqlRoutes(scope, apollo, compiled, manifest));
   });
   openApiRoutes(app);
-  healthRoutes(app, { config, database });
+  healthRoutes(app, { shutdownDelay: config.shutdownDelay, database });
   if (config.graphqlIde) {
     // Not loaded where it is off, as in production: it holds some 10 MB.
     const { exploreRoutes } = await import('./explore/explore.routes.js');

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { loadEnvFile } from 'node:process';
 import { z } from 'zod';
-import { type Operations, readManifest } from './operations/operations-manifest.js';
+import { type Operations, readManifest } from './graphql/operations-manifest.js';
 
 /** Everything that can be configured, validated and frozen. A feature that is off is `null`. */
 export type Config = Readonly<ReturnType<typeof toConfig>>;

@@ -2,20 +2,21 @@
 import { setFlagsFromString } from 'node:v8';
 import { Command, InvalidArgumentError } from 'commander';
 import { lexicographicSortSchema, printSchema } from 'graphql';
-import { banner } from './banner.js';
 import { type Config, loadConfig } from './config.js';
+import { createPool } from './database/create-pool.js';
 import { Database } from './database/database.js';
-import { createPool } from './database/pool.js';
-import { DEMO_USER, seed } from './database/seed.js';
-import { createSchema } from './graphql.js';
+import { ENTITIES } from './entities.js';
+import { banner } from './explore/banner.js';
+import { DEMO_USER, seed } from './explore/demo-data.js';
+import { createSchema } from './graphql/apollo-server.js';
 import { InstallationReader } from './installations/installation.reader.js';
 import { createLog, type RunningServer, startServer } from './server.js';
 import { sealSession } from './session/seal-session.js';
 import { SESSION_COOKIE } from './session/session-cookie.js';
 import { sessionPassword } from './session/session-password.js';
+import { UserService } from './users/access.js';
 import { User } from './users/user.entity.js';
 import { UserReader } from './users/user.reader.js';
-import { UserService } from './users/user.service.js';
 
 /** Milliseconds. At a terminal, npm passes on the Ctrl-C that its child has got already. */
 const ECHO = 500;
@@ -126,7 +127,7 @@ async function withDatabase(
   work: (database: Database) => Promise<void>,
 ): Promise<void> {
   const log = { info: console.info, warn: () => {} };
-  const database = new Database(createPool(config, log.warn), log);
+  const database = new Database(createPool(config, log.warn), log, ENTITIES);
   try {
     await database.open({ wait: false });
     await work(database);

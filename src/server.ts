@@ -6,10 +6,12 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { buildApp } from './app.js';
 import type { Config } from './config.js';
+import { createPool } from './database/create-pool.js';
 import { Database } from './database/database.js';
-import { createPool, type Pool } from './database/pool.js';
-import { DEMO_USER, seedOnce } from './database/seed.js';
-import { describeError } from './operations/error-log.js';
+import type { Pool } from './database/pool.js';
+import { ENTITIES } from './entities.js';
+import { DEMO_USER, seedOnce } from './explore/demo-data.js';
+import { describeError } from './observability/error-log.js';
 import { demoSession } from './session/demo-session.js';
 import { sessionPassword } from './session/session-password.js';
 import { SessionReader } from './session/session-reader.js';
@@ -46,7 +48,7 @@ export async function startServer(
     : null;
 
   const pool = createPool(config, (error) => log.warn({ err: error }, 'idle connection lost'));
-  const database = new Database(pool, log);
+  const database = new Database(pool, log, ENTITIES);
   const app = await buildApp({ config, log, database, sessions, demoSession: demo });
   // Only a database of our own is filled without being asked: another may hold real users.
   const ownDatabase = config.databaseUrl === null && config.environment !== 'production';
@@ -103,7 +105,7 @@ async function listen(app: FastifyInstance, { host, port }: Config): Promise<voi
 async function listenForMetrics(pool: Pool, { host, metricsPort }: Config): Promise<Server | null> {
   if (metricsPort === null) return null;
   // Not loaded where it is off.
-  const { createMetricsServer } = await import('./operations/metrics.js');
+  const { createMetricsServer } = await import('./observability/metrics.js');
   const server = createMetricsServer(pool).listen(metricsPort, host);
   await once(server, 'listening').catch((error) =>
     explain(error, host, 'METRICS_PORT', metricsPort),

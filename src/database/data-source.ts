@@ -1,10 +1,10 @@
 import { DataSource, type Migration } from 'typeorm';
-import { GithubAppInstallation } from '../installations/github-app-installation.entity.js';
-import { User } from '../users/user.entity.js';
 import { migrate } from './migrate.js';
-import { CreateUsersAndInstallations1711000000000 } from './migrations/1711000000000-create-users-and-installations.js';
-import { IndexReads1795000000000 } from './migrations/1795000000000-index-reads.js';
+import { MIGRATIONS } from './migrations/migrations.js';
 import type { ConnectCallback, Pool } from './pool.js';
+
+/** Classes that TypeORM maps to tables. */
+export type Entities = (new () => object)[];
 
 class LockedDataSource extends DataSource {
   /** As TypeORM's own command line calls it: under the lock that every start takes as well. */
@@ -21,6 +21,7 @@ class LockedDataSource extends DataSource {
  */
 export function createDataSource(
   pool: Pool,
+  entities: Entities,
   onDestroy: () => Promise<void> = async () => {},
 ): DataSource {
   class BorrowedPool {
@@ -37,8 +38,8 @@ export function createDataSource(
   return new LockedDataSource({
     type: 'postgres',
     driver: { Pool: BorrowedPool, Client: class {}, types: {} },
-    entities: [User, GithubAppInstallation],
-    migrations: [CreateUsersAndInstallations1711000000000, IndexReads1795000000000],
+    entities,
+    migrations: MIGRATIONS,
     // Other programs share this database, and may have migrations of their own.
     migrationsTableName: 'installations_server_migration',
     migrationsTransactionMode: 'all',

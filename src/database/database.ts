@@ -9,7 +9,7 @@ import {
   isPreparedStatementLost,
   StatementLateError,
 } from './availability.js';
-import { createDataSource } from './data-source.js';
+import { createDataSource, type Entities } from './data-source.js';
 import { migrate } from './migrate.js';
 import type { Pool, Query } from './pool.js';
 
@@ -39,10 +39,10 @@ export class Database {
   #closed = false;
   #probe: Promise<boolean> | undefined;
 
-  constructor(pool: Pool, log: Pick<FastifyBaseLogger, 'warn' | 'info'>) {
+  constructor(pool: Pool, log: Pick<FastifyBaseLogger, 'warn' | 'info'>, entities: Entities) {
     this.#pool = pool;
     this.#log = log;
-    this.dataSource = createDataSource(pool);
+    this.dataSource = createDataSource(pool, entities);
   }
 
   /**

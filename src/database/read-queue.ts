@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { statements } from '../operations/events.js';
+import { statements } from '../observability/events.js';
 import { TURN_TIMEOUT } from '../timeouts.js';
 import { DatabaseBusyError } from './availability.js';
 

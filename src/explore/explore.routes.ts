@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import staticFiles from '@fastify/static';
 import { getAltairHtml, getDistDirectory } from 'altair-static';
 import type { FastifyInstance } from 'fastify';
+import { EXAMPLE_QUERY } from '../graphql/sandbox.js';
 import { SESSION_COOKIE } from '../session/session-cookie.js';
-import { EXAMPLE_QUERY } from './example-query.js';
-import { idePolicy } from './page-policy.js';
+import { idePolicy } from './ide-policy.js';
 
 /** The IDE that needs no network. Sandbox stands at `GET /graphql`, served by Apollo itself. */
 export const IDE_PATH = '/graphiql/';

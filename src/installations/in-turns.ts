@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Context } from '../context.js';
 import { CodedError } from '../errors.js';
+import type { Context } from '../session/context.js';
 import { LISTS_TIMEOUT } from '../timeouts.js';
 import type { UserInstallations } from './installation.reader.js';
 

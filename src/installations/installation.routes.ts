@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { nameMethods } from '../operations/errors.js';
-import type { UserService } from '../users/user.service.js';
+import { nameMethods } from '../http/errors.js';
+import type { UserService } from '../users/access.js';
 import { oneArray } from './installations-json.js';
 
 const ROUTE = '/api/users/:userId/installations';

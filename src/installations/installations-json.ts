@@ -1,5 +1,5 @@
-import type { CompileList } from '../compile-query.js';
-import type { Context } from '../context.js';
+import type { CompileList } from '../graphql/compile-query.js';
+import type { Context } from '../session/context.js';
 import type { GithubAppInstallation } from './github-app-installation.type.js';
 import { inTurns } from './in-turns.js';
 import type { UserInstallations } from './installation.reader.js';

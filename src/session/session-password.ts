@@ -1,18 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Config } from '../config.js';
 
 /**
  * The password that seals sessions: the configured one, else, in development, one that is generated
  * once and kept in the data folder.
  */
-export async function sessionPassword(
-  config: Pick<Config, 'sessionPassword' | 'dataDirectory'>,
-): Promise<string> {
-  if (config.sessionPassword !== null) return config.sessionPassword;
-  const path = join(config.dataDirectory, 'session-password');
-  return (await read(path)) ?? generate(config.dataDirectory, path);
+export async function sessionPassword({
+  sessionPassword: configured,
+  dataDirectory,
+}: {
+  sessionPassword: string | null;
+  dataDirectory: string;
+}): Promise<string> {
+  if (configured !== null) return configured;
+  const path = join(dataDirectory, 'session-password');
+  return (await read(path)) ?? generate(dataDirectory, path);
 }
 
 async function read(path: string): Promise<string | null> {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import { type SessionOutcome, sessions } from '../operations/events.js';
+import { type SessionOutcome, sessions } from '../observability/events.js';
 import { openSeal, parseSeal } from './seal.js';
 import { sealedSession } from './session-cookie.js';
 import type { Viewer } from './viewer.js';

@@ -1,5 +1,5 @@
+import { AT_ONCE } from '../database/create-pool.js';
 import type { Database } from '../database/database.js';
-import { AT_ONCE } from '../database/pool.js';
 import { SharedReader } from '../database/shared-reader.js';
 import { isoText } from '../date-time.js';
 

@@ -1,8 +1,8 @@
 import { Arg, Ctx, FieldResolver, ID, Query, Resolver, Root } from 'type-graphql';
-import type { Context } from '../context.js';
 import type { UserInstallations } from '../installations/installation.reader.js';
 import { parseInstallations } from '../installations/installations-json.js';
-import { UserService } from './user.service.js';
+import type { Context } from '../session/context.js';
+import { UserService } from './access.js';
 import { User } from './user.type.js';
 
 /** Translates between GraphQL and the user service, which decides. */

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { DataSource } from 'typeorm';
 import { loadConfig } from '../../src/config.js';
+import { createPool } from '../../src/database/create-pool.js';
 import { createDataSource } from '../../src/database/data-source.js';
 import { migrate } from '../../src/database/migrate.js';
-import { createPool } from '../../src/database/pool.js';
+import { ENTITIES } from '../../src/entities.js';
 import { GithubAppInstallation } from '../../src/installations/github-app-installation.entity.js';
 import { User } from '../../src/users/user.entity.js';
 import { createDatabase, describeOnEachDatabase, type TestDatabase } from '../helpers/databases.js';
@@ -14,7 +15,7 @@ describeOnEachDatabase('Migrations and entities', (kind) => {
   beforeAll(async () => {
     database = await createDatabase(kind);
     const pool = createPool(loadConfig(database.env), () => {});
-    dataSource = createDataSource(pool, () => pool.end());
+    dataSource = createDataSource(pool, ENTITIES, () => pool.end());
     await dataSource.initialize();
     await migrate(dataSource);
   });

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from '@jest/globals';
+import { createPool } from '../../src/database/create-pool.js';
 import { Database } from '../../src/database/database.js';
-import { createPool } from '../../src/database/pool.js';
+import { ENTITIES } from '../../src/entities.js';
 import { InstallationReader } from '../../src/installations/installation.reader.js';
 import { describeOnPostgres } from '../helpers/databases.js';
 import { json, useServer } from '../helpers/server.js';
@@ -61,7 +62,7 @@ describeOnPostgres('Reads that share one statement', () => {
     url.pathname = rows[0]?.name ?? '';
     const proxy = await startFaultProxy(url.href);
     const pool = createPool({ databaseUrl: proxy.url, dataDirectory: '' }, () => {});
-    const far = new Database(pool, { info() {}, warn() {} });
+    const far = new Database(pool, { info() {}, warn() {} }, ENTITIES);
     try {
       await far.open({ wait: false });
       await work(far, proxy);

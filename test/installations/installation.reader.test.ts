@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import type { Context } from '../../src/context.js';
-import { AT_ONCE } from '../../src/database/pool.js';
+import { AT_ONCE } from '../../src/database/create-pool.js';
 import { InstallationReader } from '../../src/installations/installation.reader.js';
 import { oneArray, parseInstallations } from '../../src/installations/installations-json.js';
+import type { Context } from '../../src/session/context.js';
 import { TURN_TIMEOUT } from '../../src/timeouts.js';
 import { describeOnEachDatabase } from '../helpers/databases.js';
 import { readerApart } from '../helpers/reader-apart.js';

@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { Context } from '../../src/context.js';
 import {
   InstallationReader,
   type UserInstallations,
@@ -11,6 +10,7 @@ import {
   oneArray,
   parseInstallations,
 } from '../../src/installations/installations-json.js';
+import type { Context } from '../../src/session/context.js';
 import { LISTS_TIMEOUT } from '../../src/timeouts.js';
 import { describeOnEachDatabase } from '../helpers/databases.js';
 import { readerApart } from '../helpers/reader-apart.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { FastifyRequest } from 'fastify';
-import { createContextBuilder } from '../../src/context.js';
+import { createContextBuilder } from '../../src/session/context.js';
 import { SESSION_COOKIE, SESSION_HEADER } from '../../src/session/session-cookie.js';
 import { SessionReader } from '../../src/session/session-reader.js';
 import { json, useServer } from '../helpers/server.js';

@@ -2,17 +2,17 @@ import { STATUS_CODES } from 'node:http';
 import { Readable } from 'node:stream';
 import { type ApolloServer, HeaderMap } from '@apollo/server';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { CodedError } from '../errors.js';
+import { answerable, logUnforeseen, nameMethods } from '../http/errors.js';
+import type { Context } from '../session/context.js';
 import {
   type CompiledOperations,
   type GraphQLRequestBody,
   isRecord,
 } from './compiled-operations.js';
-import type { Context } from './context.js';
-import { CodedError } from './errors.js';
-import { SANDBOX_POLICY } from './explore/page-policy.js';
-import { answerable, logUnforeseen, nameMethods } from './operations/errors.js';
-import { type OperationsManifest, searchOf } from './operations/operations-manifest.js';
-import { limitBodies } from './operations/query-limits.js';
+import { type OperationsManifest, searchOf } from './operations-manifest.js';
+import { limitBodies } from './query-limits.js';
+import { SANDBOX_POLICY } from './sandbox.js';
 
 const METHODS = ['GET', 'POST'];
 /** What browsers and GraphQL clients send as `Accept`, and what Apollo Server answers to it. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
-import { requests } from './events.js';
+import { requests } from '../observability/events.js';
 
 const ACCEPTABLE = /^[\w.:-]{1,128}$/;
 

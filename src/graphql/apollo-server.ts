@@ -15,14 +15,14 @@ import {
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { buildSchemaSync } from 'type-graphql';
+import { CodedError, ERROR_CODES_DESCRIPTION, logFailure } from '../errors.js';
+import { operations } from '../observability/events.js';
+import type { Context } from '../session/context.js';
+import type { UserService } from '../users/access.js';
+import { UserResolver } from '../users/user.resolver.js';
 import { type CompiledOperations, stringifyResult } from './compiled-operations.js';
-import type { Context } from './context.js';
-import { CodedError, ERROR_CODES_DESCRIPTION, logFailure } from './errors.js';
-import { EXAMPLE_QUERY } from './explore/example-query.js';
-import { operations } from './operations/events.js';
-import { PARSE_LIMITS, queryLimits } from './operations/query-limits.js';
-import { UserResolver } from './users/user.resolver.js';
-import type { UserService } from './users/user.service.js';
+import { PARSE_LIMITS, queryLimits } from './query-limits.js';
+import { EXAMPLE_QUERY } from './sandbox.js';
 
 const DESCRIPTION = `Which GitHub App installations does the signed-in user have?
 

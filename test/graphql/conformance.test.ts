@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { auditServer } from 'graphql-http';
-import { describeOnEachDatabase } from './helpers/databases.js';
-import { useServer } from './helpers/server.js';
+import { describeOnEachDatabase } from '../helpers/databases.js';
+import { useServer } from '../helpers/server.js';
 
 /** Recommendations of the specification that Apollo Server does not follow. */
 const ALLOWED_TO_FAIL = 3;

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { operations, requests, sessions, statements } from '../../src/operations/events.js';
+import { operations, requests, sessions, statements } from '../../src/observability/events.js';
 import { sealSession } from '../../src/session/seal-session.js';
 import { createDatabase, describeOnEachDatabase } from '../helpers/databases.js';
 import {

@@ -1,5 +1,5 @@
-import { IDE_PATH, SIGN_IN_PATH } from './explore/explore.routes.js';
-import { SESSION_COOKIE } from './session/session-cookie.js';
+import { SESSION_COOKIE } from '../session/session-cookie.js';
+import { IDE_PATH, SIGN_IN_PATH } from './explore.routes.js';
 
 export interface BannerOptions {
   url: string;

@@ -5,8 +5,8 @@ import {
 } from '@apollo/server-integration-testsuite';
 import fastify from 'fastify';
 import { buildSchema } from 'graphql';
-import { CompiledOperations } from '../src/compiled-operations.js';
-import { graphqlRoutes } from '../src/graphql.routes.js';
+import { CompiledOperations } from '../../src/graphql/compiled-operations.js';
+import { graphqlRoutes } from '../../src/graphql/graphql.routes.js';
 
 /** The fast path learns nothing here: Apollo Server answers all. */
 const NO_SCHEMA = buildSchema('type Query { none: Int }');

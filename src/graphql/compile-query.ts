@@ -30,7 +30,7 @@ import {
   visit,
   visitWithTypeInfo,
 } from 'graphql';
-import type { Context } from './context.js';
+import type { Context } from '../session/context.js';
 
 /** The names of the fields that are selected of an object type of leaves, by the keys of their answers. */
 type SelectedFields = ReadonlyMap<string, string>;

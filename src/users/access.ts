@@ -1,9 +1,9 @@
-import type { Context } from '../context.js';
 import { CodedError } from '../errors.js';
 import type {
   InstallationReader,
   UserInstallations,
 } from '../installations/installation.reader.js';
+import type { Context } from '../session/context.js';
 import type { Viewer } from '../session/viewer.js';
 import { READS_TIMEOUT } from '../timeouts.js';
 import type { UserReader, UserRow } from './user.reader.js';

@@ -1,10 +1,15 @@
 import rateLimit, { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Config } from '../config.js';
 import { CodedError } from '../errors.js';
 
 /** What its answers tell of the limit (draft-ietf-httpapi-ratelimit-headers), beside `Retry-After`. */
 export const RATE_LIMIT_HEADERS = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'];
+
+/** Requests a minute; `null`: no limit. */
+export interface RateLimits {
+  signedIn: number | null;
+  anonymous: number | null;
+}
 
 /**
  * Counts the requests of each signed-in user, and of each address without a session, in windows of a
@@ -13,7 +18,7 @@ export const RATE_LIMIT_HEADERS = ['ratelimit-limit', 'ratelimit-remaining', 'ra
  */
 export async function limitRates(
   api: FastifyInstance,
-  { rateLimit: signedIn, rateLimitAnonymous: anonymous }: Config,
+  { signedIn, anonymous }: RateLimits,
 ): Promise<void> {
   if (signedIn === null && anonymous === null) return;
   const limitOf = ({ context }: FastifyRequest) => (context.viewer ? signedIn : anonymous);

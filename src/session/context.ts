@@ -1,8 +1,8 @@
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
-import type { UserInstallations } from './installations/installation.reader.js';
-import type { SessionReader } from './session/session-reader.js';
-import type { Viewer } from './session/viewer.js';
-import type { UserRow } from './users/user.reader.js';
+import type { UserInstallations } from '../installations/installation.reader.js';
+import type { UserRow } from '../users/user.reader.js';
+import type { SessionReader } from './session-reader.js';
+import type { Viewer } from './viewer.js';
 
 /** What resolvers and routes know of a request. */
 export interface Context {

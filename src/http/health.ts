@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import type { Config } from '../config.js';
 import type { Database } from '../database/database.js';
 import { RETRY_AFTER } from '../errors.js';
 import { FINAL_IDLE_TIMEOUT, PROBE_TIMEOUT } from '../timeouts.js';
 
 export interface HealthOptions {
-  config: Pick<Config, 'shutdownDelay'>;
+  /** Seconds between the signal to end and the last request that is accepted. */
+  shutdownDelay: number;
   database: Pick<Database, 'reachable' | 'migrated'>;
 }
 
@@ -15,7 +15,10 @@ export interface HealthOptions {
  * send it requests; a 503 says what is missing. The first may not depend on the database, as a new
  * process would not have a better one.
  */
-export function healthRoutes(app: FastifyInstance, { config, database }: HealthOptions): void {
+export function healthRoutes(
+  app: FastifyInstance,
+  { shutdownDelay, database }: HealthOptions,
+): void {
   let serving = true;
   // Probes come every few seconds for ever: no line of the log is for them.
   const quiet = { logLevel: 'warn' as const };
@@ -39,6 +42,6 @@ export function healthRoutes(app: FastifyInstance, { config, database }: HealthO
   app.addHook('preClose', async () => {
     serving = false;
     app.server.keepAliveTimeout = FINAL_IDLE_TIMEOUT;
-    await sleep(config.shutdownDelay * 1000);
+    await sleep(shutdownDelay * 1000);
   });
 }

@@ -14,11 +14,11 @@ import {
   CompiledOperations,
   type GraphQLRequestBody,
   stringifyResult,
-} from '../src/compiled-operations.js';
-import type { Context } from '../src/context.js';
-import { UserService } from '../src/users/user.service.js';
-import { describeOnEachDatabase } from './helpers/databases.js';
-import { json, useServer } from './helpers/server.js';
+} from '../../src/graphql/compiled-operations.js';
+import type { Context } from '../../src/session/context.js';
+import { UserService } from '../../src/users/access.js';
+import { describeOnEachDatabase } from '../helpers/databases.js';
+import { json, useServer } from '../helpers/server.js';
 
 const USER_FIELDS = ['id', 'createdAt', 'updatedAt', '__typename'];
 const INSTALLATION_FIELDS = [

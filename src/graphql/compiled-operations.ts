@@ -1,9 +1,9 @@
 import { type ApolloServerPlugin, HeaderMap } from '@apollo/server';
 import type { FormattedExecutionResult, GraphQLSchema } from 'graphql';
 import { LRUCache } from 'lru-cache';
+import { operations } from '../observability/events.js';
+import type { Context } from '../session/context.js';
 import { type CompiledQuery, compileQuery } from './compile-query.js';
-import type { Context } from './context.js';
-import { operations } from './operations/events.js';
 
 /** The applications of one company have fewer. */
 const REMEMBERED_QUERIES = 500;

@@ -1,0 +1,42 @@
+import pg from 'pg';
+import { CONNECTION_TIMEOUT } from '../timeouts.js';
+import { isStatementLate } from './availability.js';
+import { CancellingClient } from './cancelling-client.js';
+import { EmbeddedPool } from './embedded-pool.js';
+import type { Pool } from './pool.js';
+
+/** Statements that each reader may have under way at once: for many users, and for one who is read apart. */
+export const AT_ONCE = {
+  installations: { shared: 6, apart: 3 },
+  users: { shared: 2, apart: 1 },
+} as const;
+/** For each of those, and for probes. */
+export const MAX_CONNECTIONS =
+  Object.values(AT_ONCE).reduce((sum, { shared, apart }) => sum + shared + apart, 0) + 1;
+
+/**
+ * Opens nothing yet: the first query does.
+ *
+ * @param onIdleError told of a connection that broke while nobody used it; the pool replaces it
+ */
+export function createPool(
+  { databaseUrl, dataDirectory }: { databaseUrl: string | null; dataDirectory: string },
+  onIdleError: (error: Error) => void,
+): Pool {
+  if (databaseUrl === null) return new EmbeddedPool(dataDirectory);
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    application_name: 'installations-server',
+    max: MAX_CONNECTIONS,
+    connectionTimeoutMillis: CONNECTION_TIMEOUT,
+    keepAlive: true,
+    Client: CancellingClient,
+  });
+  // The pool drops a client whose statement failed, before an answer under way could be taken for another's.
+  pool.on('release', (error, client) => {
+    if (error && isStatementLate(error)) (client as unknown as CancellingClient).abandoned = true;
+  });
+  // Without a listener, one backend killed while idle would end the process.
+  pool.on('error', onIdleError);
+  return pool as unknown as Pool;
+}
