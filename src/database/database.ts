@@ -12,6 +12,7 @@ import {
 import { createDataSource, type Entities } from './data-source.js';
 import { migrate } from './migrate.js';
 import type { Pool, Query } from './pool.js';
+import { type ReadTable, readTable } from './read-table.js';
 
 /** Milliseconds between two attempts to reach a database that is away at the start. */
 const RETRY_INTERVAL = 500;
@@ -128,6 +129,16 @@ export class Database {
         this.#probe = undefined;
       });
     return this.#probe;
+  }
+
+  /**
+   * The table of an entity as reads use it.
+   *
+   * @throws {DatabaseNotReadyError} before the migrations are applied
+   */
+  tableOf(entity: Entities[number]): ReadTable {
+    if (!this.#ready) throw new DatabaseNotReadyError();
+    return readTable(this.dataSource.getMetadata(entity));
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,29 @@
+import type { GraphQLResolveInfo } from 'graphql';
+import { Ctx, FieldResolver, Info, Resolver, Root } from 'type-graphql';
+import type { Context } from '../session/context.js';
+import { found, type PermittedUser } from '../users/access.js';
+import { User } from '../users/user.type.js';
+import { GithubAppInstallation } from './github-app-installation.type.js';
+import type { InstallationReader, InstallationRow } from './installation.reader.js';
+import { columnsOf } from './selected-installations.js';
+
+/** Adds `installations` to `User`. */
+@Resolver(() => User)
+export class InstallationResolver {
+  readonly #installations: InstallationReader;
+
+  constructor(installations: InstallationReader) {
+    this.#installations = installations;
+  }
+
+  @FieldResolver(() => [GithubAppInstallation], {
+    description: 'The user’s GitHub App installations, ordered by `id`; empty when there are none.',
+  })
+  async installations(
+    @Root() user: PermittedUser,
+    @Ctx() context: Context,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<readonly InstallationRow[]> {
+    return found(await this.#installations.read(user, context, columnsOf(info)));
+  }
+}
