@@ -1,5 +1,6 @@
-import { type DataSource, type Migration, MigrationExecutor } from 'typeorm';
+import { type DataSource, type Migration, MigrationExecutor, type QueryRunner } from 'typeorm';
 import type { Queryable } from './catalog.js';
+import { SHARED_TABLE_MIGRATIONS } from './migrations/migrations.js';
 import { inspectTables } from './tables.js';
 
 /** Any number, as long as nobody else takes the same advisory lock in this database. */
@@ -16,25 +17,53 @@ export class OtherProgramsTablesError extends Error {
 }
 
 /**
- * Applies the pending migrations, all or none, in one transaction. Instances that start together
- * wait for each other at an advisory lock of that transaction: unlike one of the session, it holds
- * behind a pooler in transaction mode too, and cannot be left behind.
+ * Applies the pending migrations, all or none.
  *
  * @param dataSource initialized
  * @returns the migrations applied now
  * @throws {OtherProgramsTablesError}
  */
-export async function migrate(dataSource: DataSource): Promise<Migration[]> {
+export function migrate(dataSource: DataSource): Promise<Migration[]> {
+  return inLockedTransaction(dataSource, async (runner) => {
+    await refuseOtherPrograms(runner);
+    return new RecordingExecutor(dataSource, runner).executePendingMigrations();
+  });
+}
+
+/**
+ * Records the migrations of the tables of another program, without running them, and applies those that make tables
+ * of our own.
+ *
+ * @param dataSource initialized
+ */
+export function recordMigrations(dataSource: DataSource): Promise<Migration[]> {
+  return inLockedTransaction(dataSource, async (runner) => {
+    const executor = new RecordingExecutor(dataSource, runner);
+    await executor.record(runner, SHARED_TABLE_MIGRATIONS);
+    return executor.executePendingMigrations();
+  });
+}
+
+/** @throws {OtherProgramsTablesError} */
+export async function refuseOtherPrograms(database: Queryable): Promise<void> {
+  if ((await inspectTables(database)).origin === 'other') throw new OtherProgramsTablesError();
+}
+
+/**
+ * Instances that start together wait for each other at an advisory lock of the transaction: unlike one of the
+ * session, it holds behind a pooler in transaction mode too, and cannot be left behind.
+ */
+async function inLockedTransaction<Result>(
+  dataSource: DataSource,
+  work: (runner: QueryRunner) => Promise<Result>,
+): Promise<Result> {
   const runner = dataSource.createQueryRunner();
   try {
     await runner.startTransaction();
     await runner.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
-    await refuseOtherPrograms(runner);
-    const executor = new MigrationExecutor(dataSource, runner);
-    executor.transaction = 'all';
-    const applied = await executor.executePendingMigrations();
+    const result = await work(runner);
     await runner.commitTransaction();
-    return applied;
+    return result;
   } catch (error) {
     await runner.rollbackTransaction().catch(() => {});
     throw error;
@@ -43,7 +72,15 @@ export async function migrate(dataSource: DataSource): Promise<Migration[]> {
   }
 }
 
-/** @throws {OtherProgramsTablesError} */
-export async function refuseOtherPrograms(database: Queryable): Promise<void> {
-  if ((await inspectTables(database)).origin === 'other') throw new OtherProgramsTablesError();
+class RecordingExecutor extends MigrationExecutor {
+  async record(runner: QueryRunner, migrations: readonly { name: string }[]): Promise<void> {
+    await this.createMigrationsTableIfNotExist(runner);
+    const recorded = await this.loadExecutedMigrations(runner);
+    const names = migrations
+      .map(({ name }) => name)
+      .filter((name) => recorded.every((migration) => migration.name !== name));
+    for (const migration of this.getMigrations()) {
+      if (names.includes(migration.name)) await this.insertExecutedMigration(runner, migration);
+    }
+  }
 }
