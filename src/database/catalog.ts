@@ -9,14 +9,14 @@ export interface CatalogColumn {
 }
 
 /** A validated foreign key of one column. */
-export interface CatalogForeignKey {
+interface CatalogForeignKey {
   readonly column: string;
   /** The table that its name finds through the search path. */
   readonly references: string;
   readonly referencedColumn: string;
 }
 
-export interface CatalogIndex {
+interface CatalogIndex {
   readonly name: string;
   /** `false`: its making was broken off. */
   readonly valid: boolean;

@@ -46,7 +46,7 @@ describeOnPostgres('migrate --adopt, on tables of another program', () => {
       (entry) => !before.some((old) => JSON.stringify(old) === JSON.stringify(entry)),
     );
     expect(added).toHaveLength(4);
-    expect(added.map(({ relname }: any) => relname)).toEqual(
+    expect(added.map(({ relname }) => relname)).toEqual(
       [
         INDEX,
         expect.stringMatching(/^PK_/),

@@ -47,20 +47,18 @@ export async function execute<Row>({ env }: TestDatabase, text: string): Promise
   }
 }
 
-/** Everything there is in schemas of other programs, as the catalog has it. */
-export async function dumpCatalog(database: TestDatabase): Promise<unknown[]> {
-  return execute(
-    database,
-    `SELECT n.nspname, c.relname, c.relkind, c.relacl::text, c.relowner::regrole::text AS owner,
-       pg_get_indexdef(c.oid) AS index,
-       (SELECT json_agg(json_build_array(attname, atttypid::regtype, atttypmod, attnotnull, attidentity,
-          pg_get_expr(d.adbin, d.adrelid)) ORDER BY attnum)
-        FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = attrelid AND d.adnum = attnum
-        WHERE attrelid = c.oid AND attnum > 0)::text AS columns,
-       (SELECT json_agg(json_build_array(conname, pg_get_constraintdef(oid)) ORDER BY conname)
-        FROM pg_constraint WHERE conrelid = c.oid)::text AS constraints
-     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-     ORDER BY 1, 2`,
-  );
-}
+/** SQL for everything there is in the schemas of a database: what may not change where tables are another program's. */
+export const DUMP = `
+  SELECT n.nspname, c.relname, c.relkind, c.relacl::text, c.relowner::regrole::text AS owner,
+    pg_get_indexdef(c.oid) AS index,
+    (SELECT json_agg(json_build_array(attname, atttypid::regtype, atttypmod, attnotnull, attidentity,
+       pg_get_expr(d.adbin, d.adrelid)) ORDER BY attnum)
+     FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = attrelid AND d.adnum = attnum
+     WHERE attrelid = c.oid AND attnum > 0)::text AS columns,
+    (SELECT json_agg(json_build_array(conname, pg_get_constraintdef(oid)) ORDER BY conname)
+     FROM pg_constraint WHERE conrelid = c.oid)::text AS constraints
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+  ORDER BY 1, 2`;
+
+export const dumpCatalog = (database: TestDatabase) => execute<{ relname: string }>(database, DUMP);
