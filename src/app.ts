@@ -40,7 +40,7 @@ const MAX_PARAM_LENGTH = 16 * 1024;
 export interface AppDependencies {
   config: Config;
   log: FastifyBaseLogger;
-  database: Pick<Database, 'query' | 'tableOf' | 'reachable' | 'migrated'>;
+  database: Pick<Database, 'query' | 'tableOf' | 'reachable' | 'notReadyReason'>;
   sessions: SessionReader;
   /** Makes a sealed session of the demo user; `null`: no link signs a browser in. */
   demoSession: (() => Promise<string>) | null;

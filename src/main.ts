@@ -3,13 +3,11 @@ import { setFlagsFromString } from 'node:v8';
 import { Command, InvalidArgumentError } from 'commander';
 import { lexicographicSortSchema, printSchema } from 'graphql';
 import { type Config, loadConfig } from './config.js';
-import { createPool } from './database/create-pool.js';
-import { Database } from './database/database.js';
-import { ENTITIES } from './entities.js';
 import { banner } from './explore/banner.js';
-import { DEMO_USER, seed } from './explore/demo-data.js';
+import { DEMO_USER } from './explore/demo-data.js';
 import { createSchema } from './graphql/schema.js';
 import { InstallationReader } from './installations/installation.reader.js';
+import { adoptCommand, migrateCommand, seedCommand } from './maintenance.js';
 import { createLog, type RunningServer, startServer } from './server.js';
 import { sealSession } from './session/seal-session.js';
 import { SESSION_COOKIE } from './session/session-cookie.js';
@@ -33,18 +31,15 @@ program
 program
   .command('migrate')
   .description('apply the pending migrations, then exit')
-  .action(() => withDatabase(loadConfig(), async () => console.log('The database is up to date.')));
+  .option('--adopt', 'add an index and the history to tables that another program has made')
+  .action(({ adopt: adopts }: { adopt?: true }) =>
+    adopts ? adoptTables() : migrateCommand(loadConfig()),
+  );
 
 program
   .command('seed')
   .description(`add the demo user ${DEMO_USER} with a few installations; refuses in production`)
-  .action(async () => {
-    const config = loadConfig();
-    if (config.environment === 'production')
-      throw new Error('seed: demo data is not for production');
-    await withDatabase(config, ({ dataSource }) => seed(dataSource));
-    console.log(`The demo user ${DEMO_USER} is there.`);
-  });
+  .action(() => seedCommand(loadConfig()));
 
 program
   .command('session')
@@ -61,11 +56,10 @@ program
   .command('schema')
   .description('print the GraphQL schema, sorted')
   .action(() => {
-    const database = new Database(
-      createPool(loadConfig(), () => {}),
-      console,
-      ENTITIES,
-    );
+    const nothing = (): never => {
+      throw new Error('The schema is printed without a database');
+    };
+    const database = { query: nothing, tableOf: nothing };
     const schema = createSchema({
       users: new UserReader(database),
       installations: new InstallationReader(database),
@@ -122,19 +116,10 @@ async function bannerOf({ url, database, demoSession }: RunningServer, config: C
   return banner({ url, ide: config.graphqlIde, demo });
 }
 
-/** Opens the configured database, its migrations applied, for the length of one command. */
-async function withDatabase(
-  config: Config,
-  work: (database: Database) => Promise<void>,
-): Promise<void> {
-  const log = { info: console.info, warn: () => {} };
-  const database = new Database(createPool(config, log.warn), log, ENTITIES);
-  try {
-    await database.open({ wait: false });
-    await work(database);
-  } finally {
-    await database.close();
-  }
+async function adoptTables(): Promise<void> {
+  const ending = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => ending.abort());
+  await adoptCommand(loadConfig(), ending.signal);
 }
 
 function nonEmpty(text: string): string {

@@ -1,6 +1,48 @@
-/** Bytes. PostgreSQL's index on the id holds no more, so that no longer id can exist. */
-const MAX_ID_BYTES = 2_700;
+import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 
-export function holdsId(_type: string, id: string): boolean {
-  return Buffer.byteLength(id) <= MAX_ID_BYTES && !id.includes('\0') && id.isWellFormed();
+/** Bytes. PostgreSQL's index on an id holds no more, so that no longer id can exist. */
+const MAX_TEXT_BYTES = 2_700;
+/** Of each integer type. */
+const BITS: Record<string, number> = { smallint: 16, integer: 32, bigint: 64 };
+const INTEGER = /^(0|-?[1-9]\d{0,18})$/;
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
+
+const INTEGERS = Object.keys(BITS);
+const TEXTS = ['text', 'character varying'];
+
+/** Types that a column may have in a table of another program, by the type that our migrations give it. */
+const SERVED: Record<string, readonly string[]> = {
+  text: [...INTEGERS, 'uuid', ...TEXTS],
+  integer: INTEGERS,
+  bigint: [...INTEGERS, ...TEXTS],
+  'timestamp with time zone': ['timestamp with time zone', 'timestamp without time zone'],
+};
+
+/** The type that our migrations give a column, as the catalog names it. */
+export function ownType(column: ColumnMetadata): string {
+  return column.entityMetadata.connection.driver.normalizeType(column);
+}
+
+/** The types of a column that can be served; `null`: any, as it may be absent as well. */
+export function servedTypes(column: ColumnMetadata): readonly string[] | null {
+  return column.isNullable ? null : (SERVED[ownType(column)] ?? [ownType(column)]);
+}
+
+/** Types of one family hold the same ids, in the same form. */
+export function familyOf(type: string): readonly string[] {
+  return [INTEGERS, TEXTS].find((family) => family.includes(type)) ?? [type];
+}
+
+/**
+ * Whether a text is the canonical form of an id that a column of this type can hold. Any other text is the id of
+ * nobody, although PostgreSQL may take it for one (` 1`, `{…}` around a UUID), or refuse it with an error.
+ *
+ * @param type as in the catalog
+ */
+export function holdsId(type: string, id: string): boolean {
+  const bits = BITS[type];
+  if (bits !== undefined) return INTEGER.test(id) && BigInt.asIntN(bits, BigInt(id)) === BigInt(id);
+  if (type === 'uuid') return UUID.test(id);
+  // PostgreSQL's text holds no NUL, and UTF-8 no lone surrogate, which would be read as U+FFFD.
+  return Buffer.byteLength(id) <= MAX_TEXT_BYTES && !id.includes('\0') && id.isWellFormed();
 }

@@ -1,15 +1,25 @@
 import { DataSource, type Migration } from 'typeorm';
-import { migrate } from './migrate.js';
+import { migrate, refuseOtherPrograms } from './migrate.js';
+import { HISTORY_TABLE } from './migration-history.js';
 import { MIGRATIONS } from './migrations/migrations.js';
 import type { ConnectCallback, Pool } from './pool.js';
 
 /** Classes that TypeORM maps to tables. */
 export type Entities = (new () => object)[];
 
+/** As TypeORM's own command line calls it. */
 class LockedDataSource extends DataSource {
-  /** As TypeORM's own command line calls it: under the lock that every start takes as well. */
-  override runMigrations(options?: { fake?: boolean }): Promise<Migration[]> {
-    return migrate(this, options?.fake);
+  /** Under the lock that every start takes as well. */
+  override runMigrations(): Promise<Migration[]> {
+    return migrate(this);
+  }
+
+  /** @throws {OtherProgramsTablesError} where it would drop the tables of another program */
+  override async undoLastMigration(
+    options?: Parameters<DataSource['undoLastMigration']>[0],
+  ): Promise<void> {
+    await refuseOtherPrograms(this);
+    return super.undoLastMigration(options);
   }
 }
 
@@ -40,8 +50,7 @@ export function createDataSource(
     driver: { Pool: BorrowedPool, Client: class {}, types: {} },
     entities,
     migrations: MIGRATIONS,
-    // Other programs share this database, and may have migrations of their own.
-    migrationsTableName: 'installations_server_migration',
+    migrationsTableName: HISTORY_TABLE,
     migrationsTransactionMode: 'all',
     installExtensions: false,
     logging: false,

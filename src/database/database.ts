@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FastifyBaseLogger } from 'fastify';
 import type { DataSource } from 'typeorm';
 import { STATEMENT_TIMEOUT, within } from '../timeouts.js';
 import {
@@ -9,13 +8,16 @@ import {
   isPreparedStatementLost,
   StatementLateError,
 } from './availability.js';
+import type { Catalog } from './catalog.js';
 import { createDataSource, type Entities } from './data-source.js';
-import { migrate } from './migrate.js';
 import type { Pool, Query } from './pool.js';
+import { type Log, prepareTables } from './prepare-tables.js';
 import { type ReadTable, readTable } from './read-table.js';
+import { TablesNotServableError } from './servable.js';
+import type { Tables } from './tables.js';
 
-/** Milliseconds between two attempts to reach a database that is away at the start. */
-const RETRY_INTERVAL = 500;
+/** Milliseconds between two attempts to open a database that is away at the start, or was, and has a fault. */
+const RETRY_INTERVAL = { away: 500, faulty: 2_000 };
 /** Milliseconds before a read whose connection died is repeated: those that died with it are known then. */
 const REPEAT_DELAY = 20;
 
@@ -34,13 +36,14 @@ export interface OpenOptions {
 export class Database {
   readonly dataSource: DataSource;
   readonly #pool: Pool;
-  readonly #log: Pick<FastifyBaseLogger, 'warn' | 'info'>;
-  #ready = false;
+  readonly #log: Log;
+  #tables: Tables | null = null;
+  #reason: string | null = 'the database is being opened';
   #prepares = true;
   #closed = false;
   #probe: Promise<boolean> | undefined;
 
-  constructor(pool: Pool, log: Pick<FastifyBaseLogger, 'warn' | 'info'>, entities: Entities) {
+  constructor(pool: Pool, log: Log, entities: Entities) {
     this.#pool = pool;
     this.#log = log;
     this.dataSource = createDataSource(pool, entities);
@@ -52,7 +55,7 @@ export class Database {
    * @throws {DatabaseNotReadyError} before the migrations are applied; else as the driver does
    */
   async query<Row>(text: string, values?: unknown[], read?: ReadOptions): Promise<{ rows: Row[] }> {
-    if (!this.#ready) throw new DatabaseNotReadyError();
+    if (this.#reason !== null) throw new DatabaseNotReadyError();
     const { name, timeout = STATEMENT_TIMEOUT } = read ?? {};
     const query = { name, text, values, query_timeout: timeout };
     if (name === undefined) return this.#pool.query(query);
@@ -88,33 +91,49 @@ export class Database {
   }
 
   /**
-   * Connects and applies the pending migrations.
+   * Connects, applies the pending migrations of tables that this program made, and looks whether it can serve them.
    *
-   * @param options.wait whether to wait for a database that is away, until it is there or closed
+   * @param options.wait whether to wait for a database that is away, until it is there or closed; what it has then
+   *   that cannot be served is waited for as well
    * @param options.prepare what else must be done before the first query
-   * @throws whatever does not pass by waiting: wrong credentials, a migration that fails
+   * @throws whatever does not pass by waiting: wrong credentials, a migration that fails, `TablesNotServableError`
    */
   async open({ wait, prepare }: OpenOptions): Promise<void> {
-    for (let attempt = 1; !this.#ready && !this.#closed; attempt++) {
+    let reported: string | undefined;
+    while (this.#reason !== null && !this.#closed) {
       try {
         if (!this.dataSource.isInitialized) await this.dataSource.initialize();
-        const applied = await migrate(this.dataSource);
-        const names = applied.map(({ name }) => name);
-        if (names.length > 0) this.#log.info({ applied: names }, 'migrations applied');
+        this.#tables = await prepareTables(this.dataSource, this.#log, () => {
+          this.#reason = 'migrations are being applied';
+        });
         await prepare?.(this.dataSource);
-        this.#ready = true;
+        this.#reason = null;
       } catch (error) {
         if (this.#closed) return;
-        if (!wait || !isDatabaseUnavailable(error)) throw error;
-        if (attempt === 1) this.#log.warn({ err: error }, 'database not reachable: waiting for it');
-        await sleep(RETRY_INTERVAL);
+        const away = isDatabaseUnavailable(error);
+        const wasAway = reported !== undefined;
+        if (!wait || !(away || wasAway)) throw error;
+        this.#reason = reasonOf(error);
+        if (this.#reason !== reported) this.#log.warn({ err: error }, this.#reason);
+        reported = this.#reason;
+        await sleep(away ? RETRY_INTERVAL.away : RETRY_INTERVAL.faulty);
       }
     }
   }
 
-  /** Whether the migrations are applied, so that queries are taken. */
-  get migrated(): boolean {
-    return this.#ready;
+  /** What keeps queries from being taken, for an operator; `null`: they are. */
+  get notReadyReason(): string | null {
+    return this.#reason;
+  }
+
+  /** What it says of the tables; `null` before it is open. */
+  get catalog(): Catalog | null {
+    return this.#tables?.catalog ?? null;
+  }
+
+  /** By whom the tables were made; `null` before it is open. */
+  get origin(): Tables['origin'] | null {
+    return this.#tables?.origin ?? null;
   }
 
   /** Whether it answers now. All who ask meanwhile share one statement: probes cannot take up the pool. */
@@ -134,16 +153,24 @@ export class Database {
   /**
    * The table of an entity as reads use it.
    *
-   * @throws {DatabaseNotReadyError} before the migrations are applied
+   * @throws {DatabaseNotReadyError} before it is open
    */
   tableOf(entity: Entities[number]): ReadTable {
-    if (!this.#ready) throw new DatabaseNotReadyError();
-    return readTable(this.dataSource.getMetadata(entity));
+    if (this.#reason !== null || !this.#tables) throw new DatabaseNotReadyError();
+    return readTable(this.dataSource.getMetadata(entity), this.#tables.catalog);
   }
 
   async close(): Promise<void> {
-    this.#ready = false;
+    this.#reason = 'the database is closed';
     this.#closed = true;
     await this.#pool.end();
   }
+}
+
+/** For those who must not see all: an error of a database may quote much. */
+function reasonOf(error: unknown): string {
+  if (error instanceof TablesNotServableError) return error.message;
+  return isDatabaseUnavailable(error)
+    ? 'the database cannot be reached'
+    : 'the database cannot be opened: the log says why';
 }

@@ -1,37 +1,86 @@
-import { type DataSource, type Migration, MigrationExecutor } from 'typeorm';
+import { type DataSource, type Migration, MigrationExecutor, type QueryRunner } from 'typeorm';
+import type { Queryable } from './catalog.js';
+import { SHARED_TABLE_MIGRATIONS } from './migrations/migrations.js';
+import { inspectTables } from './tables.js';
 
 /** Any number, as long as nobody else takes the same advisory lock in this database. */
 const LOCK = 7_210_418_553;
 
+/** What migrations meet on tables that are not theirs. */
+export class OtherProgramsTablesError extends Error {
+  constructor() {
+    super(
+      'The tables were made by another program, and are served as they are: no migration is for them. ' +
+        'npm run cli -- migrate --adopt makes what may be added: an index, and the history',
+    );
+  }
+}
+
 /**
- * Applies the pending migrations, all or none, in one transaction. Instances that start together
- * wait for each other at an advisory lock of that transaction: unlike one of the session, it holds
- * behind a pooler in transaction mode too, and cannot be left behind.
+ * Applies the pending migrations, all or none.
  *
  * @param dataSource initialized
- * @param fake records them only, where the tables are there already
  * @returns the migrations applied now
+ * @throws {OtherProgramsTablesError}
  */
-export async function migrate(dataSource: DataSource, fake = false): Promise<Migration[]> {
+export function migrate(dataSource: DataSource): Promise<Migration[]> {
+  return inLockedTransaction(dataSource, async (runner) => {
+    await refuseOtherPrograms(runner);
+    return new RecordingExecutor(dataSource, runner).executePendingMigrations();
+  });
+}
+
+/**
+ * Records the migrations of the tables of another program, without running them, and applies those that make tables
+ * of our own.
+ *
+ * @param dataSource initialized
+ */
+export function recordMigrations(dataSource: DataSource): Promise<Migration[]> {
+  return inLockedTransaction(dataSource, async (runner) => {
+    const executor = new RecordingExecutor(dataSource, runner);
+    await executor.record(runner, SHARED_TABLE_MIGRATIONS);
+    return executor.executePendingMigrations();
+  });
+}
+
+/** @throws {OtherProgramsTablesError} */
+export async function refuseOtherPrograms(database: Queryable): Promise<void> {
+  if ((await inspectTables(database)).origin === 'other') throw new OtherProgramsTablesError();
+}
+
+/**
+ * Instances that start together wait for each other at an advisory lock of the transaction: unlike one of the
+ * session, it holds behind a pooler in transaction mode too, and cannot be left behind.
+ */
+async function inLockedTransaction<Result>(
+  dataSource: DataSource,
+  work: (runner: QueryRunner) => Promise<Result>,
+): Promise<Result> {
   const runner = dataSource.createQueryRunner();
   try {
     await runner.startTransaction();
     await runner.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
-    const executor = new MigrationExecutor(dataSource, runner);
-    executor.transaction = 'all';
-    executor.fake = fake;
-    const applied = await executor.executePendingMigrations();
+    const result = await work(runner);
     await runner.commitTransaction();
-    return applied;
+    return result;
   } catch (error) {
     await runner.rollbackTransaction().catch(() => {});
-    if ((error as { code?: unknown }).code !== '42P07') throw error;
-    throw new Error(
-      'The tables are there already, but not this program’s history of them: if they are as README.md ' +
-        'describes, run `npm run db:migrate -- --fake` once',
-      { cause: error },
-    );
+    throw error;
   } finally {
     await runner.release();
+  }
+}
+
+class RecordingExecutor extends MigrationExecutor {
+  async record(runner: QueryRunner, migrations: readonly { name: string }[]): Promise<void> {
+    await this.createMigrationsTableIfNotExist(runner);
+    const recorded = await this.loadExecutedMigrations(runner);
+    const names = migrations
+      .map(({ name }) => name)
+      .filter((name) => recorded.every((migration) => migration.name !== name));
+    for (const migration of this.getMigrations()) {
+      if (names.includes(migration.name)) await this.insertExecutedMigration(runner, migration);
+    }
   }
 }

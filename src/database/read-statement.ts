@@ -30,14 +30,14 @@ export function readStatement({ table, by, columns, owner }: ReadShape): string 
       SELECT ${names.join(', ')} FROM ${table.name} WHERE ${conditions.join(' AND ')} ORDER BY ${table.primary.name}
     ) i)`;
   const type = (owner?.primary ?? by).type;
-  return `SELECT k.id::text AS key, ${owner ? ofOwner(rows, table, owner) : rows} AS rows
+  return `SELECT k.id::text AS key, ${owner ? ofOwner(rows, table.references(by, owner), owner) : rows} AS rows
     FROM (SELECT id::${type} AS id FROM json_array_elements_text($1::json) AS id) k`;
 }
 
-function ofOwner(rows: string, table: ReadTable, owner: ReadTable): string {
+function ofOwner(rows: string, isReferenced: boolean, owner: ReadTable): string {
   const isThere = `FROM ${owner.name} WHERE ${owner.primary.name} = k.id`;
   // Where a foreign key says that the owner of a row exists, only those without rows are looked up.
-  return table.references(owner.name)
+  return isReferenced
     ? `coalesce(${rows}, (SELECT '[]' ${isThere} LIMIT 1))`
     : `CASE WHEN EXISTS (SELECT ${isThere}) THEN coalesce(${rows}, '[]') END`;
 }

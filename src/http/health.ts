@@ -7,7 +7,7 @@ import { FINAL_IDLE_TIMEOUT, PROBE_TIMEOUT } from '../timeouts.js';
 export interface HealthOptions {
   /** Seconds between the signal to end and the last request that is accepted. */
   shutdownDelay: number;
-  database: Pick<Database, 'reachable' | 'migrated'>;
+  database: Pick<Database, 'reachable' | 'notReadyReason'>;
 }
 
 /**
@@ -32,10 +32,12 @@ export function healthRoutes(
       database.reachable(),
       sleep(PROBE_TIMEOUT, false, { ref: false }),
     ]);
-    const needed = { database: reachable, migrations: database.migrated, serving };
-    const ready = Object.values(needed).every(Boolean);
-    if (!ready) reply.code(503).header('retry-after', RETRY_AFTER);
-    return reply.header('cache-control', 'no-store').send({ ready, ...needed });
+    const needed = { database: reachable, migrations: database.notReadyReason === null, serving };
+    reply.header('cache-control', 'no-store');
+    if (Object.values(needed).every(Boolean)) return reply.send({ ready: true, ...needed });
+    const reason = reasonOf(needed) ?? database.notReadyReason;
+    reply.code(503).header('retry-after', RETRY_AFTER);
+    return reply.send({ ready: false, ...needed, reason });
   });
 
   // From here on Fastify answers with `Connection: close`, so that no client is cut off between two requests.
@@ -44,4 +46,9 @@ export function healthRoutes(
     app.server.keepAliveTimeout = FINAL_IDLE_TIMEOUT;
     await sleep(shutdownDelay * 1000);
   });
+}
+
+function reasonOf({ database, serving }: { database: boolean; serving: boolean }): string | null {
+  if (!serving) return 'the server is ending';
+  return database ? null : 'the database cannot be reached';
 }

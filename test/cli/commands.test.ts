@@ -41,7 +41,7 @@ test('session needs no password where the development server has generated one',
 test('migrate and seed can be run twice', async () => {
   const { env } = await createDatabase('PGlite');
   const first = await cli(['migrate'], env);
-  expect(first.stdout).toMatch(/migrations applied[\s\S]*The database is up to date\.\n$/);
+  expect(first.stdout).toMatch(/^(Applied \w+\.\n)+The database is up to date\.\n$/);
   expect(await cli(['migrate'], env)).toEqual({
     code: 0,
     stdout: 'The database is up to date.\n',

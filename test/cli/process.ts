@@ -97,9 +97,12 @@ export async function run(program: string, args: string[], env = {}): Promise<En
 export const cli = (args: string[], env = {}): Promise<Ended> =>
   run(process.execPath, [MAIN, ...args], env);
 
+/** Starts a command without waiting for its end. */
+export const startCli = (args: string[], env = {}): Started =>
+  start(process.execPath, [MAIN, ...args], env);
+
 /** Starts the server on a free port, without waiting for it. */
-export const startServing = (env = {}): Started =>
-  start(process.execPath, [MAIN, 'serve'], { PORT: '0', ...env });
+export const startServing = (env = {}): Started => startCli(['serve'], { PORT: '0', ...env });
 
 /** Serves on a free port, and waits for the banner. */
 export async function serve(env = {}): Promise<Served> {

@@ -61,7 +61,13 @@ describeOnPostgres('SIGTERM', () => {
     const end = server.stop('SIGTERM');
     await until(async () => (await statusOf(`${server.url}/ready`)) === 503);
     const ready = await json(await fetch(`${server.url}/ready`));
-    expect(ready).toEqual({ ready: false, database: true, migrations: true, serving: false });
+    expect(ready).toEqual({
+      ready: false,
+      database: true,
+      migrations: true,
+      serving: false,
+      reason: 'the server is ending',
+    });
     expect(await askOnKept()).toEqual({ status: 200, connection: 'close' });
     expect((await ask()).status).toBe(200);
     expect(await end).toBe(0);

@@ -28,6 +28,7 @@ test('a server that starts while its database is away is live, not ready, and re
       database: false,
       migrations: false,
       serving: true,
+      reason: 'the database cannot be reached',
     });
     expect((await server.rest('somebody')).status).toBe(503);
 

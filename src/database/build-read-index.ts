@@ -1,0 +1,64 @@
+import { type CatalogTable, type Queryable, readCatalog } from './catalog.js';
+import type { DirectConnection } from './direct-connection.js';
+import { createReadIndex, findReadIndex, READ_INDEX, readIndexAdvice } from './read-index.js';
+
+/** Milliseconds between two looks at how far the index is. */
+const PROGRESS_INTERVAL = 1_000;
+
+/**
+ * Makes the index of reads on a table of another program, without holding up anybody. What was broken off before is
+ * removed first.
+ *
+ * @param observer another connection than the one that is busy meanwhile
+ */
+export async function buildReadIndex(
+  connection: DirectConnection,
+  observer: Queryable,
+  say: (line: string) => void,
+): Promise<void> {
+  const { tables } = await readCatalog(connection, ['github_app_installation']);
+  const table = tables.get('github_app_installation') as CatalogTable;
+  const usable = findReadIndex(table, 'other');
+  if (usable !== null) return say(`Reads have an index: ${usable}.`);
+  if (table.kind !== 'table' && table.kind !== 'materialized view')
+    return say(
+      readIndexAdvice(table, 'other') ?? `${table.qualified} is a ${table.kind}: it has no index.`,
+    );
+  if (table.indexes.some(({ name, valid }) => name === READ_INDEX && !valid)) {
+    say(`Removing ${READ_INDEX}, whose making was broken off.`);
+    await connection.query(`DROP INDEX CONCURRENTLY ${inSchemaOf(table)}`);
+  }
+  say(`Making ${READ_INDEX}: it waits for transactions that are older, and nobody waits for it.`);
+  const stop = reportProgress(connection.processId, observer, say);
+  try {
+    await connection.query(createReadIndex(table));
+  } finally {
+    stop();
+  }
+  say(`Made ${READ_INDEX}.`);
+}
+
+function inSchemaOf({ qualified }: CatalogTable): string {
+  return qualified.replace(/[^.]+$/, READ_INDEX);
+}
+
+/** Says each phase of the build, and which process it waits for. @returns ends it */
+function reportProgress(
+  processId: number,
+  observer: Queryable,
+  say: (line: string) => void,
+): () => void {
+  let last = '';
+  const look = async () => {
+    const [row] = (await observer.query(
+      `SELECT phase || coalesce(' (process ' || nullif(current_locker_pid, 0) || ')', '') AS progress
+       FROM pg_stat_progress_create_index WHERE pid = $1`,
+      [processId],
+    )) as { progress: string | null }[];
+    const progress = row?.progress ?? last;
+    if (progress !== last) say(`  ${progress}`);
+    last = progress;
+  };
+  const timer = setInterval(() => look().catch(() => {}), PROGRESS_INTERVAL);
+  return () => clearInterval(timer);
+}

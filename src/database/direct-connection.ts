@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CONNECTION_TIMEOUT } from '../timeouts.js';
+import { CancellingClient } from './cancelling-client.js';
+import type { Queryable } from './catalog.js';
+
+/** Another than that of migrations: an index is built in no transaction, and may take hours. */
+const LOCK = 7_210_418_554;
+/** Milliseconds. Who waited in a statement would have a snapshot, for which the builder of the index waits. */
+const POLL_INTERVAL = 500;
+
+/** A connection of its own, with no limit of time. */
+export interface DirectConnection extends Queryable {
+  /** The backend's. */
+  readonly processId: number;
+}
+
+/**
+ * Connects past the pool, and works while no other instance does.
+ *
+ * @param say told when another instance is waited for
+ * @param signal ends the wait, or cancels the statement under way
+ */
+export async function withDirectConnection<Result>(
+  databaseUrl: string,
+  { say, signal }: { say: (line: string) => void; signal: AbortSignal },
+  work: (connection: DirectConnection) => Promise<Result>,
+): Promise<Result> {
+  const client = new CancellingClient({
+    connectionString: databaseUrl,
+    application_name: 'installations-server migrate --adopt',
+    connectionTimeoutMillis: CONNECTION_TIMEOUT,
+    keepAlive: true,
+  });
+  client.on('error', () => {});
+  const query = async (text: string, values?: unknown[]) => (await client.query(text, values)).rows;
+  let ended: Promise<void> | undefined;
+  const cancel = () => {
+    client.abandoned = true;
+    ended = client.end();
+  };
+  signal.throwIfAborted();
+  await client.connect();
+  signal.addEventListener('abort', cancel);
+  try {
+    const [{ pid }] = (await query('SELECT pg_backend_pid() AS pid')) as [{ pid: number }];
+    if (pid !== (client as unknown as { processID: number }).processID)
+      throw new Error('DATABASE_URL leads to a pooler: an index needs a direct connection');
+    // A role or a database may have limits of its own.
+    await query('SET statement_timeout = 0; SET lock_timeout = 0');
+    await takeTurn(query, say, signal);
+    return await work({ query, processId: pid });
+  } finally {
+    signal.removeEventListener('abort', cancel);
+    // With the session ends the lock.
+    await (ended ?? client.end());
+  }
+}
+
+async function takeTurn(
+  query: Queryable['query'],
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const rows = await query('SELECT pg_try_advisory_lock($1) AS mine', [LOCK]);
+    if ((rows as [{ mine: boolean }])[0].mine) return;
+    if (attempt === 1) say('Another instance is at it: waiting for it.');
+    await sleep(POLL_INTERVAL, undefined, { signal });
+  }
+}

@@ -1,0 +1,104 @@
+import type { FastifyBaseLogger } from 'fastify';
+import type { DataSource } from 'typeorm';
+import { migrate } from './migrate.js';
+import { HISTORY_TABLE } from './migration-history.js';
+import { findReadIndex, readIndexAdvice } from './read-index.js';
+import {
+  findFaults,
+  grantSelect,
+  TablesNotServableError,
+  unreadableOptionals,
+} from './servable.js';
+import { inspectTables, sharedEntities, type Tables } from './tables.js';
+
+export type Log = Pick<FastifyBaseLogger, 'warn' | 'info'>;
+
+/** How the log names those who made the tables. */
+export const ORIGINS = {
+  absent: 'none yet',
+  own: 'of this program',
+  other: 'of another program',
+} as const;
+
+/**
+ * Looks at the tables, and migrates them where they are this program's, or absent. Those of another program are
+ * served as they are.
+ *
+ * @param migrating called before the first migration
+ * @throws {TablesNotServableError}
+ */
+export async function prepareTables(
+  dataSource: DataSource,
+  log: Log,
+  migrating: () => void,
+): Promise<Tables> {
+  let tables = await inspectTables(dataSource);
+  if (tables.pending.length > 0 && tables.mayMigrate) {
+    migrating();
+    const applied = (await migrate(dataSource)).map(({ name }) => name);
+    if (applied.length > 0) log.info({ applied }, 'migrations applied');
+    tables = await inspectTables(dataSource);
+  }
+  const faults = await faultsOf(dataSource, tables);
+  if (faults.length > 0) throw new TablesNotServableError(faults);
+  log.info(summaryOf(tables), 'tables found');
+  for (const warning of warningsOf(dataSource, tables)) log.warn(warning);
+  return tables;
+}
+
+/** What keeps the tables from being served, with its remedy; one text for each fault. */
+export async function faultsOf(dataSource: DataSource, tables: Tables): Promise<string[]> {
+  const { catalog, origin, pending, mayMigrate } = tables;
+  if (origin !== 'absent') return findFaults(dataSource, catalog, sharedEntities(dataSource));
+  const none = `search_path, which is ${catalog.searchPath}, has none of them`;
+  if (pending.length === 0)
+    return [
+      `${none}, although ${HISTORY_TABLE} says that they were made: restore them, or drop it`,
+    ];
+  if (mayMigrate) return [];
+  const { role, schema } = catalog;
+  const grant = schema === null ? '' : `GRANT CREATE ON SCHEMA ${schema} TO ${role}, or `;
+  return [
+    `${none}, and this role may not make them: ${grant}set search_path to the schema that has them`,
+  ];
+}
+
+/** What does not keep the tables from being served, but somebody should know. */
+export function warningsOf(dataSource: DataSource, tables: Tables): string[] {
+  const { catalog, origin, pending, mayMigrate } = tables;
+  const warnings = sharedEntities(dataSource).flatMap((entity) => {
+    const table = catalog.tables.get(entity.tableName);
+    const unreadable = unreadableOptionals(catalog, entity);
+    if (!table || unreadable.length === 0) return [];
+    const names = unreadable.join(', ');
+    return [
+      `${table.qualified}: ${names} must not be read by this role, and are served as null: ${grantSelect(catalog, table, unreadable)}`,
+    ];
+  });
+  for (const { rowSecurity, qualified } of catalog.tables.values()) {
+    if (rowSecurity)
+      warnings.push(`${qualified} has row-level security, which decides what ${catalog.role} sees`);
+  }
+  const installations = catalog.tables.get('github_app_installation');
+  const advice = installations && readIndexAdvice(installations, origin);
+  if (advice) warnings.push(advice);
+  if (origin === 'own' && pending.length > 0 && !mayMigrate)
+    warnings.push(
+      `${pending.join(', ')} are pending, and ${catalog.role} may not apply them, as it does not own the tables: ` +
+        'run npm run cli -- migrate as their owner',
+    );
+  return warnings;
+}
+
+function summaryOf({ catalog, origin }: Tables) {
+  const users = catalog.tables.get('neptun_user');
+  const installations = catalog.tables.get('github_app_installation');
+  return {
+    tables: ORIGINS[origin],
+    schema: installations?.schema,
+    userIds: users?.columns.get('id')?.type,
+    githubInstallationIds: installations?.columns.get('github_installation_id')?.type,
+    times: installations?.columns.get('created_at')?.type,
+    readIndex: installations ? findReadIndex(installations, origin) : null,
+  };
+}

@@ -1,0 +1,78 @@
+import type { DataSource } from 'typeorm';
+import { type Catalog, type CatalogTable, type Queryable, readCatalog } from './catalog.js';
+import { type MigrationHistory, pendingOf, readHistory } from './migration-history.js';
+import { MIGRATIONS } from './migrations/migrations.js';
+
+/** What the first migration makes, and hardly anybody else: the types of columns, and names of keys. */
+const OWN_COLUMNS: Record<string, Record<string, string>> = {
+  neptun_user: {
+    id: 'text',
+    created_at: 'timestamp with time zone',
+    updated_at: 'timestamp with time zone',
+  },
+  github_app_installation: {
+    id: 'integer',
+    neptun_user_id: 'text',
+    github_installation_id: 'bigint',
+    created_at: 'timestamp with time zone',
+    updated_at: 'timestamp with time zone',
+  },
+};
+const OWN_KEYS = ['github_app_installation_user_key', 'github_app_installation_user_fkey'];
+
+/** The tables that other programs write as well, and may have made. */
+export const SHARED_TABLES: readonly string[] = Object.keys(OWN_COLUMNS);
+
+export interface Tables {
+  readonly catalog: Catalog;
+  readonly history: MigrationHistory;
+  /** By whom they were made: migrations are only for those of this program, and where there are none yet. */
+  readonly origin: 'absent' | 'own' | 'other';
+  /** Names of the migrations to apply. */
+  readonly pending: readonly string[];
+  /** Whether this role may apply them. */
+  readonly mayMigrate: boolean;
+}
+
+/** Looks at the tables, and changes nothing. */
+export async function inspectTables(database: Queryable): Promise<Tables> {
+  const catalog = await readCatalog(database, SHARED_TABLES);
+  const history = await readHistory(database);
+  const tables = [...catalog.tables.values()];
+  const origin = tables.length === 0 ? 'absent' : isOwn(catalog, history) ? 'own' : 'other';
+  return {
+    catalog,
+    history,
+    origin,
+    pending: origin === 'other' ? [] : pendingOf(history),
+    mayMigrate:
+      catalog.mayCreate &&
+      (history.writable || !history.exists) &&
+      tables.every(({ owned }) => owned),
+  };
+}
+
+/** The entities of the shared tables. */
+export function sharedEntities({ entityMetadatas }: DataSource) {
+  return entityMetadatas.filter(({ tableName }) => SHARED_TABLES.includes(tableName));
+}
+
+function isOwn({ tables }: Catalog, { exists, applied }: MigrationHistory): boolean {
+  const first = MIGRATIONS[0]?.name as string;
+  const installations = tables.get('github_app_installation');
+  return (
+    exists &&
+    applied?.includes(first) !== false &&
+    Object.entries(OWN_COLUMNS).every(([name, types]) => hasOwnColumns(tables.get(name), types)) &&
+    OWN_KEYS.every((key) => installations?.constraints.has(key)) &&
+    installations?.columns.get('id')?.identity === true
+  );
+}
+
+function hasOwnColumns(table: CatalogTable | undefined, types: Record<string, string>): boolean {
+  return (
+    table?.kind === 'table' &&
+    table.inCurrentSchema &&
+    Object.entries(types).every(([name, type]) => table.columns.get(name)?.type === type)
+  );
+}
