@@ -1,9 +1,9 @@
 import 'reflect-metadata';
 import { GraphQLSchema } from 'graphql';
-import { buildSchemaSync } from 'type-graphql';
+import { buildSchemaSync, type NonEmptyArray } from 'type-graphql';
 import { ERROR_CODES_DESCRIPTION } from '../errors.js';
 import type { InstallationReader } from '../installations/installation.reader.js';
-import { InstallationResolver } from '../installations/installation.resolver.js';
+import { installationResolvers } from '../installations/installation.resolver.js';
 import { findUserBy } from '../installations/selected-installations.js';
 import type { UserReader } from '../users/user.reader.js';
 import { UserResolver } from '../users/user.resolver.js';
@@ -21,16 +21,14 @@ export interface Readers {
 
 /** The schema of all resolvers, each handed the readers it translates for. */
 export function createSchema({ users, installations }: Readers): GraphQLSchema {
-  const resolvers = [
+  const resolvers: object[] = [
     new UserResolver(users, findUserBy(installations, users)),
-    new InstallationResolver(installations),
+    ...installationResolvers(installations),
   ];
-  const instances = new Map<unknown, unknown>(
-    resolvers.map((resolver) => [resolver.constructor, resolver]),
-  );
+  const classes = resolvers.map((resolver) => resolver.constructor);
   const schema = buildSchemaSync({
-    resolvers: [UserResolver, InstallationResolver],
-    container: { get: (resolver) => instances.get(resolver) },
+    resolvers: classes as NonEmptyArray<(typeof classes)[number]>,
+    container: { get: (type) => resolvers.find((resolver) => resolver.constructor === type) },
     validate: false,
   });
   return new GraphQLSchema({ ...schema.toConfig(), description: DESCRIPTION });

@@ -7,9 +7,14 @@ import { GithubAppInstallation } from './github-app-installation.type.js';
 import type { InstallationReader, InstallationRow } from './installation.reader.js';
 import { columnsOf } from './selected-installations.js';
 
+/** The resolvers of this feature. */
+export function installationResolvers(installations: InstallationReader): object[] {
+  return [new UserInstallationsResolver(installations)];
+}
+
 /** Adds `installations` to `User`. */
 @Resolver(() => User)
-export class InstallationResolver {
+class UserInstallationsResolver {
   readonly #installations: InstallationReader;
 
   constructor(installations: InstallationReader) {
