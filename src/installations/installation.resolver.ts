@@ -3,13 +3,14 @@ import { Ctx, FieldResolver, Info, Resolver, Root } from 'type-graphql';
 import type { Context } from '../session/context.js';
 import { found, type PermittedUser } from '../users/access.js';
 import { User } from '../users/user.type.js';
+import { GithubAccount, GithubAccountType } from './github-account.type.js';
 import { GithubAppInstallation } from './github-app-installation.type.js';
 import type { InstallationReader, InstallationRow } from './installation.reader.js';
 import { columnsOf } from './selected-installations.js';
 
 /** The resolvers of this feature. */
 export function installationResolvers(installations: InstallationReader): object[] {
-  return [new UserInstallationsResolver(installations)];
+  return [new UserInstallationsResolver(installations), new InstallationResolver()];
 }
 
 /** Adds `installations` to `User`. */
@@ -31,4 +32,30 @@ class UserInstallationsResolver {
   ): Promise<readonly InstallationRow[]> {
     return found(await this.#installations.read(user, context, columnsOf(info)));
   }
+}
+
+/** The fields of an installation that are no columns. */
+@Resolver(() => GithubAppInstallation)
+class InstallationResolver {
+  @FieldResolver(() => GithubAccount, {
+    nullable: true,
+    description: 'The account that has installed the App; null where nothing is known of it.',
+  })
+  account(@Root() row: InstallationRow): GithubAccount | null {
+    const account = {
+      githubAccountId: row.githubAccountId,
+      login: row.githubAccountName,
+      type: accountTypeOf(row),
+      avatarUrl: row.githubAccountAvatarUrl,
+    };
+    return Object.values(account).every((value) => value === null) ? null : account;
+  }
+}
+
+/** GitHub writes `User`, `Organization` and `Enterprise`; programs that store it may write it otherwise. */
+function accountTypeOf({ githubAccountType }: InstallationRow): GithubAccountType | null {
+  const name = githubAccountType?.toUpperCase() ?? '';
+  return Object.hasOwn(GithubAccountType, name)
+    ? GithubAccountType[name as GithubAccountType]
+    : null;
 }
