@@ -50,6 +50,19 @@ class InstallationResolver {
     };
     return Object.values(account).every((value) => value === null) ? null : account;
   }
+
+  @FieldResolver(() => String, {
+    nullable: true,
+    description:
+      'GitHub’s page of its settings, for a user or an organization; null where the account is unknown.',
+  })
+  settingsUrl(@Root() row: InstallationRow): string | null {
+    const page = `settings/installations/${row.githubInstallationId}`;
+    const type = accountTypeOf(row);
+    if (type === GithubAccountType.USER) return `https://github.com/${page}`;
+    if (type !== GithubAccountType.ORGANIZATION || !row.githubAccountName) return null;
+    return `https://github.com/organizations/${encodeURIComponent(row.githubAccountName)}/${page}`;
+  }
 }
 
 /** GitHub writes `User`, `Organization` and `Enterprise`; programs that store it may write it otherwise. */
