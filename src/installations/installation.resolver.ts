@@ -1,5 +1,5 @@
 import type { GraphQLResolveInfo } from 'graphql';
-import { Ctx, FieldResolver, Info, Resolver, Root } from 'type-graphql';
+import { Arg, Ctx, FieldResolver, Info, Resolver, Root } from 'type-graphql';
 import type { Context } from '../session/context.js';
 import { found, type PermittedUser } from '../users/access.js';
 import { User } from '../users/user.type.js';
@@ -23,14 +23,32 @@ class UserInstallationsResolver {
   }
 
   @FieldResolver(() => [GithubAppInstallation], {
-    description: 'The user’s GitHub App installations, ordered by `id`; empty when there are none.',
+    description:
+      'The user’s GitHub App installations, ordered by `id`; empty when there are none. Each argument that is given ' +
+      'and not null leaves out those of other accounts.',
   })
   async installations(
     @Root() user: PermittedUser,
     @Ctx() context: Context,
     @Info() info: GraphQLResolveInfo,
+    @Arg('accountLogin', () => String, {
+      nullable: true,
+      description: 'Only those of the account with this login, in upper or lower case.',
+    })
+    login?: string | null,
+    @Arg('accountType', () => GithubAccountType, {
+      nullable: true,
+      description: 'Only those of accounts of this kind.',
+    })
+    type?: GithubAccountType | null,
   ): Promise<readonly InstallationRow[]> {
-    return found(await this.#installations.read(user, context, columnsOf(info)));
+    const rows = found(await this.#installations.read(user, context, columnsOf(info)));
+    const lowerLogin = login?.toLowerCase();
+    return rows.filter(
+      (row) =>
+        (lowerLogin === undefined || row.githubAccountName?.toLowerCase() === lowerLogin) &&
+        (!type || accountTypeOf(row) === type),
+    );
   }
 }
 
