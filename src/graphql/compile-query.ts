@@ -11,6 +11,7 @@ import {
   type GraphQLResolveInfo,
   type GraphQLSchema,
   getArgumentValues,
+  getNullableType,
   getVariableValues,
   isAbstractType,
   isLeafType,
@@ -20,10 +21,11 @@ import {
   Kind,
   type OperationDefinitionNode,
   OperationTypeNode,
+  visit,
 } from 'graphql';
 import type { Path } from 'graphql/jsutils/Path.js';
 import { quote } from '../json.js';
-import { concatenate, isPromise, type Text, then } from './json-text.js';
+import { concatenateLater, isPromise, type Text, then } from './json-text.js';
 import { conditionsOf, SelectedFields } from './selected-fields.js';
 
 /** Why a query is not compiled. */
@@ -112,23 +114,38 @@ class Compilation {
 
   object(type: GraphQLObjectType, selectionSets: FieldNode['selectionSet'][]): Write {
     const selected = this.#fields.of(type, selectionSets);
-    const writes = [...selected].map(([key, nodes]) => this.#field(type, key, nodes));
-    const writeFields: Write = (source, run, path) =>
-      concatenate('{', writes.length, (at) => (writes[at] as Write)(source, run, path), '}');
+    const writes = [...selected].map(([key, nodes], at) =>
+      this.#field(type, key, nodes, `${at === 0 ? '{' : ','}"${key}":`),
+    );
+    const { length } = writes;
+    // Where directives leave nothing out of it.
+    if (length === 0) return () => '{}';
+    const writeFields: Write = (source, run, path) => {
+      let text = '';
+      for (let at = 0; at < length; at++) {
+        const written = (writes[at] as Write)(source, run, path);
+        if (typeof written !== 'string') {
+          const rest = (next: number) => (writes[next] as Write)(source, run, path);
+          return concatenateLater(text, written, at + 1, length, rest, '}');
+        }
+        text += written;
+      }
+      return `${text}}`;
+    };
     const { isTypeOf } = type;
     if (!isTypeOf) return writeFields;
-    const info = this.#info(type, [...selected.values()][0] ?? [], type);
+    const infoOf = this.#infoOf(type, [...selected.values()][0] ?? [], type);
     return (source, run, path) =>
-      then(isTypeOf(source, run.context, { ...info, ...run, path } as never), (isOne) => {
+      then(isTypeOf(source, run.context, infoOf(run, path)), (isOne) => {
         if (!isOne) throw new Error(`not a ${type.name}`);
         return writeFields(source, run, path);
       });
   }
 
-  #field(parent: GraphQLObjectType, key: string, nodes: FieldNode[]): Write {
+  /** @param prefix what stands before its value */
+  #field(parent: GraphQLObjectType, key: string, nodes: FieldNode[], prefix: string): Write {
     const [node] = nodes as [FieldNode];
     const name = node.name.value;
-    const prefix = `"${key}":`;
     const field = parent.getFields()[name];
     if (!field) {
       const typeName = `${prefix}"${parent.name}"`; // __typename
@@ -136,24 +153,26 @@ class Compilation {
     }
     const write = this.#value(field.type, nodes, parent);
     const argumentsOf = compileArguments(field, node);
-    const info = this.#info(parent, nodes, field.type, name);
+    const infoOf = this.#infoOf(parent, nodes, field.type);
     const { resolve } = field;
     const prefixed = (text: string) => prefix + text;
-    return (source, run, parentPath) => {
+    const writeResolved: Write = (source, run, parentPath) => {
       const path = { prev: parentPath, key, typename: parent.name };
-      const property = resolve ? undefined : propertyOf(source, name);
-      const isResolved = resolve !== undefined || typeof property === 'function';
-      const value = isResolved
-        ? (resolve ?? defaultFieldResolver)(source, argumentsOf(run), run.context, {
-            ...info,
-            variableValues: run.variableValues,
-            path,
-          })
-        : property;
+      const resolveField = resolve ?? defaultFieldResolver;
+      const value = resolveField(source, argumentsOf(run), run.context, infoOf(run, path));
       const text = isPromise(value)
         ? value.then((settled) => write(settled, run, path))
         : write(value, run, path);
       return typeof text === 'string' ? prefix + text : text.then(prefixed);
+    };
+    const type = getNullableType(field.type);
+    if (resolve || !isLeafType(type)) return writeResolved;
+    // Most fields are properties with plain values, for which `defaultFieldResolver` needs neither path nor info.
+    return (source, run, parentPath) => {
+      const value = propertyOf(source, name);
+      return typeof value === 'string' || typeof value === 'number'
+        ? prefix + writeLeaf(type, value)
+        : writeResolved(source, run, parentPath);
     };
   }
 
@@ -181,14 +200,23 @@ class Compilation {
       const writeItem = this.#value(type.ofType, nodes, parent);
       return (list, run, prev) => {
         const items = itemsOf(list);
-        const write = (key: number) => {
+        const write = (key: number): Text => {
           const item = items[key];
           const path = { prev, key, typename: undefined };
-          return isPromise(item)
+          const text = isPromise(item)
             ? item.then((settled) => writeItem(settled, run, path))
             : writeItem(item, run, path);
+          if (key === 0) return text;
+          return typeof text === 'string' ? `,${text}` : text.then((late) => `,${late}`);
         };
-        return concatenate('[', items.length, write, ']');
+        let text = '[';
+        for (let at = 0; at < items.length; at++) {
+          const written = write(at);
+          if (typeof written !== 'string')
+            return concatenateLater(text, written, at + 1, items.length, write, ']');
+          text += written;
+        }
+        return `${text}]`;
       };
     }
     const selectionSets = nodes.map(({ selectionSet }) => selectionSet);
@@ -203,7 +231,7 @@ class Compilation {
     selectionSets: FieldNode['selectionSet'][],
   ): Write {
     const resolveType = type.resolveType ?? defaultTypeResolver;
-    const info = this.#info(parent, nodes, type);
+    const infoOf = this.#infoOf(parent, nodes, type);
     const writes = new Map<string, Write>();
     const writeOf = (name: unknown): Write => {
       const object = typeof name === 'string' ? this.#schema.getType(name) : undefined;
@@ -214,40 +242,56 @@ class Compilation {
       return write;
     };
     return (value, run, path) =>
-      then(resolveType(value, run.context, { ...info, ...run, path } as never, type), (name) =>
+      then(resolveType(value, run.context, infoOf(run, path), type), (name) =>
         writeOf(name)(value, run, path),
       );
   }
 
-  /** What `info` has that is the same for all executions. */
-  #info(
+  /** Makes the `info` of a field's resolver calls. */
+  #infoOf(
     parentType: GraphQLObjectType,
     fieldNodes: FieldNode[],
     returnType: GraphQLOutputType,
-    fieldName = fieldNodes[0]?.name.value ?? '',
-  ): Omit<GraphQLResolveInfo, 'path' | 'variableValues'> {
-    return {
+  ): (run: Run, path: Path | undefined) => GraphQLResolveInfo {
+    const fieldName = fieldNodes[0]?.name.value ?? '';
+    const schema = this.#schema;
+    const operation = this.#operation;
+    const { fragments } = this.#fields;
+    // A literal: a spread of what is always the same costs several times as much.
+    return ({ variableValues }, path) => ({
       fieldName,
       fieldNodes,
       returnType,
       parentType,
-      schema: this.#schema,
-      fragments: this.#fields.fragments,
+      path: path as Path,
+      schema,
+      fragments,
       rootValue: undefined,
-      operation: this.#operation,
-    };
+      operation,
+      variableValues,
+    });
   }
 }
 
-/** As `defaultFieldResolver` looks a field up, which then calls what is a function. */
 function propertyOf(source: unknown, name: string): unknown {
-  const hasProperties = typeof source === 'object' ? source !== null : typeof source === 'function';
-  return hasProperties ? (source as Record<string, unknown>)[name] : undefined;
+  return typeof source === 'object' && source !== null
+    ? (source as Record<string, unknown>)[name]
+    : undefined;
 }
 
+/** Arguments without variables are the same each time; resolvers get an object of their own, as from `graphql`. */
 function compileArguments(field: GraphQLField<unknown, unknown>, node: FieldNode) {
-  if (field.args.length === 0) return () => ({});
-  return ({ variableValues }: Run) => getArgumentValues(field, node, variableValues);
+  let usesVariables = false;
+  visit(node, {
+    SelectionSet: () => false,
+    Directive: () => false,
+    Variable() {
+      usesVariables = true;
+    },
+  });
+  if (usesVariables) return (run: Run) => getArgumentValues(field, node, run.variableValues);
+  const constant = getArgumentValues(field, node);
+  return () => ({ ...constant });
 }
 
 function itemsOf(list: unknown): readonly unknown[] {

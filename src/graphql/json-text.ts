@@ -2,39 +2,25 @@
 export type Text = string | Promise<string>;
 
 /**
- * Texts with commas between them. Once one of them is a promise or fails, the rest are begun all the same, as
- * `graphql` begins all fields and items: it then handles the rejections of those that are promises already.
+ * Goes on with texts of which one is a promise: the rest are begun all the same, as `graphql` begins all fields and
+ * items.
+ *
+ * @param text those before the first promise
+ * @param next the place after it
  */
-export function concatenate(
-  open: string,
-  count: number,
-  write: (at: number) => Text,
-  close: string,
-): Text {
-  let text = open;
-  for (let at = 0; at < count; at++) {
-    if (at > 0) text += ',';
-    const written = attempt(write, at);
-    if (typeof written !== 'string')
-      return concatenateLater(text, written, at, count, write, close);
-    text += written;
-  }
-  return text + close;
-}
-
-async function concatenateLater(
+export function concatenateLater(
   text: string,
   first: Promise<string>,
-  at: number,
+  next: number,
   count: number,
   write: (at: number) => Text,
   close: string,
 ): Promise<string> {
+  if (next === count) return first.then((late) => text + late + close);
   const texts: Text[] = [first];
-  for (let next = at + 1; next < count; next++) texts.push(attempt(write, next));
+  for (let at = next; at < count; at++) texts.push(attempt(write, at));
   // Not by `join`, which copies long texts once more at each level.
-  const [head = '', ...tail] = await Promise.all(texts);
-  return tail.reduce((all, part) => `${all},${part}`, text + head) + close;
+  return Promise.all(texts).then((parts) => parts.reduce((all, part) => all + part, text) + close);
 }
 
 /** What is thrown becomes a rejection, so that no other one is left unhandled. */
@@ -52,9 +38,5 @@ export function isPromise<Value>(value: unknown): value is Promise<Value> {
 }
 
 export function then<Value>(value: Value | PromiseLike<Value>, work: (value: Value) => Text): Text {
-  if (!isPromise<Value>(value)) return work(value as Value);
-  const text = value.then(work);
-  // `graphql` leaves the value out.
-  if (!isPromise(text)) throw new Error('`then` has returned no promise');
-  return text;
+  return isPromise<Value>(value) ? value.then(work) : work(value as Value);
 }

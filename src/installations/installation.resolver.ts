@@ -42,7 +42,7 @@ class UserInstallationsResolver {
     })
     type?: GithubAccountType | null,
   ): Promise<readonly InstallationRow[]> {
-    const rows = found(await this.#installations.read(user, context, columnsOf(info)));
+    const rows = found(await this.#installations.read(user, context, columnsOf(info) ?? 'all'));
     const lowerLogin = login?.toLowerCase();
     return rows.filter(
       (row) =>

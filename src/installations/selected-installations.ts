@@ -5,24 +5,23 @@ import { type ColumnSet, DOCUMENTED, type InstallationReader } from './installat
 
 /**
  * The fewest columns that answer an operation, its fields and the arguments of its lists: one set for all lists, so
- * that they share one read.
+ * that they share one read. `null`: it selects no installations.
  */
-export const columnsOf = perOperation((selection): ColumnSet => {
+export const columnsOf = perOperation((selection): ColumnSet | null => {
+  const lists = selection('User').get('installations');
+  if (!lists) return null;
   const documented: readonly string[] = [...DOCUMENTED, '__typename'];
   const fields = [...selection('GithubAppInstallation').keys()];
-  const lists = selection('User').get('installations') ?? [];
-  return fields.every((field) => documented.includes(field)) &&
-    lists.every((list) => !list.arguments?.length)
-    ? 'documented'
-    : 'all';
+  const isDocumented =
+    fields.every((field) => documented.includes(field)) &&
+    lists.every((list) => !list.arguments?.length);
+  return isDocumented ? 'documented' : 'all';
 });
-
-const selectsInstallations = perOperation((selection) => selection('User').has('installations'));
 
 /** The list of a user shows whether the user exists: where it is selected, the table of users is not read first. */
 export function findUserBy(installations: InstallationReader, users: UserReader): FindUser {
-  return (user, context, info) =>
-    selectsInstallations(info)
-      ? installations.read(user, context, columnsOf(info))
-      : users.read(user, context);
+  return (user, context, info) => {
+    const columns = columnsOf(info);
+    return columns ? installations.read(user, context, columns) : users.read(user, context);
+  };
 }
