@@ -2,10 +2,11 @@ import cors from '@fastify/cors';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Config } from './config.js';
 import type { Database } from './database/database.js';
-import { createApolloServer, createSchema } from './graphql/apollo-server.js';
+import { createApolloServer } from './graphql/apollo-server.js';
 import { CompiledOperations } from './graphql/compiled-operations.js';
 import { graphqlRoutes } from './graphql/graphql.routes.js';
 import { OperationsManifest } from './graphql/operations-manifest.js';
+import { createSchema } from './graphql/schema.js';
 import { DATA_POLICY } from './http/browser-policy.js';
 import { clientErrorHandler, handleErrors, handleFrameworkError } from './http/errors.js';
 import { healthRoutes } from './http/health.js';
@@ -20,7 +21,6 @@ import { type Context, createContextBuilder } from './session/context.js';
 import { SESSION_HEADER, SESSION_HEADERS } from './session/session-cookie.js';
 import type { SessionReader } from './session/session-reader.js';
 import { REQUEST_TIMEOUT, REQUEST_TIMEOUT_INTERVAL, SILENCE_TIMEOUT } from './timeouts.js';
-import { UserService } from './users/access.js';
 import { UserReader } from './users/user.reader.js';
 
 declare module 'fastify' {
@@ -40,7 +40,7 @@ const MAX_PARAM_LENGTH = 16 * 1024;
 export interface AppDependencies {
   config: Config;
   log: FastifyBaseLogger;
-  database: Pick<Database, 'query' | 'reachable' | 'notReadyReason'>;
+  database: Pick<Database, 'query' | 'tableOf' | 'reachable' | 'notReadyReason'>;
   sessions: SessionReader;
   /** Makes a sealed session of the demo user; `null`: no link signs a browser in. */
   demoSession: (() => Promise<string>) | null;
@@ -90,12 +90,9 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     });
   }
 
-  const users = new UserService({
-    installations: new InstallationReader(database),
-    users: new UserReader(database),
-  });
-  const schema = createSchema(users);
-  const compiled = new CompiledOperations(schema);
+  const installations = new InstallationReader(database);
+  const schema = createSchema({ users: new UserReader(database), installations });
+  const compiled = new CompiledOperations(schema, log);
   const apollo = createApolloServer({ schema, compiled, logger: log, ide: config.graphqlIde });
   const manifest = config.operations && new OperationsManifest(config.operations);
   await apollo.start();
@@ -111,7 +108,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
       reply.header('vary', `${vary}${SESSION_HEADERS}`);
       reply.header('cache-control', 'private, no-store');
       const known = contexts.remembered(request);
-      request.context = known ?? { viewer: null, log: request.log };
+      request.context = known ?? contexts.anonymous(request);
       request.bringsSeal = known === null;
       done();
     });
@@ -125,7 +122,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
         done();
       }, done);
     });
-    installationRoutes(api, users);
+    installationRoutes(api, installations);
     await api.register(async (scope) => graphqlRoutes(scope, apollo, compiled, manifest));
   });
   openApiRoutes(app);

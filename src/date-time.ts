@@ -1,6 +1,6 @@
 import { GraphQLScalarType } from 'graphql';
 
-/** Output only. The values come from SQL as ISO 8601 text already, and pass as they are. */
+/** Output only: readers give instants as ISO 8601 text already. */
 export const DateTime = new GraphQLScalarType<never, string>({
   name: 'DateTime',
   description: 'An instant in ISO 8601, in UTC, with milliseconds: `2024-03-20T10:00:00.000Z`.',
@@ -8,17 +8,27 @@ export const DateTime = new GraphQLScalarType<never, string>({
   serialize: (value) => value as string,
 });
 
-/**
- * SQL for an instant as ISO 8601 text in UTC, as JavaScript's `toISOString` writes it. The zone is an interval
- * because its name would be looked up for each value.
- *
- * @param column a `timestamptz`
- * @param other what stands in for it where it is infinite or NULL, as other programs may leave it; for both of
- *   them the epoch does: the text is never NULL
- */
-export function isoText(column: string, other: string): string {
-  return `coalesce(${iso(column)}, ${iso(other)}, '1970-01-01T00:00:00.000Z')`;
-}
+/** As PostgreSQL's `to_json` writes a `timestamp`, whatever the session's DateStyle. */
+const TIMESTAMP = /^(\d{4,6})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?( BC)?$/;
 
-const iso = (column: string) =>
-  `to_char(${column} AT TIME ZONE INTERVAL '0', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+/**
+ * @param timestamp a `timestamp` in UTC as `to_json` writes it
+ * @returns the instant as `Date.prototype.toISOString` writes it, cut to milliseconds; `null`: infinite, or beyond
+ *   what a JavaScript `Date` holds
+ */
+export function isoInstant(timestamp: string): string | null {
+  // The common form needs no parsing: a year of four digits, a fraction of three to six.
+  const { length } = timestamp;
+  if (length >= 23 && length <= 26 && timestamp[4] === '-' && timestamp[length - 1] !== 'C')
+    return `${timestamp.slice(0, 23)}Z`;
+  const match = TIMESTAMP.exec(timestamp);
+  if (!match) return null;
+  const [, year, month, day, hours, minutes, seconds, fraction = '', bc] = match;
+  // The year before 1 AD is 0 in ISO 8601.
+  const fullYear = bc ? 1 - Number(year) : Number(year);
+  const date = new Date(0);
+  date.setUTCFullYear(fullYear, Number(month) - 1, Number(day));
+  date.setUTCHours(Number(hours), Number(minutes), Number(seconds));
+  date.setUTCMilliseconds(Number(fraction.slice(0, 3).padEnd(3, '0')));
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
+}

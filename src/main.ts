@@ -7,14 +7,13 @@ import { doctor } from './doctor/doctor.js';
 import { messageOf } from './errors.js';
 import { banner } from './explore/banner.js';
 import { DEMO_USER } from './explore/demo-data.js';
-import { createSchema } from './graphql/apollo-server.js';
+import { createSchema } from './graphql/schema.js';
 import { InstallationReader } from './installations/installation.reader.js';
 import { adoptCommand, migrateCommand, seedCommand } from './maintenance.js';
 import { createLog, type RunningServer, startServer } from './server.js';
 import { sealSession } from './session/seal-session.js';
 import { SESSION_COOKIE } from './session/session-cookie.js';
 import { sessionPassword } from './session/session-password.js';
-import { UserService } from './users/access.js';
 import { User } from './users/user.entity.js';
 import { UserReader } from './users/user.reader.js';
 
@@ -64,13 +63,14 @@ program
   .command('schema')
   .description('print the GraphQL schema, sorted')
   .action(() => {
-    const nobody = { query: () => Promise.reject(new Error('nothing is queried here')) };
-    const schema = createSchema(
-      new UserService({
-        installations: new InstallationReader(nobody),
-        users: new UserReader(nobody),
-      }),
-    );
+    const nothing = (): never => {
+      throw new Error('The schema is printed without a database');
+    };
+    const database = { query: nothing, tableOf: nothing };
+    const schema = createSchema({
+      users: new UserReader(database),
+      installations: new InstallationReader(database),
+    });
     console.log(printSchema(lexicographicSortSchema(schema)));
   });
 

@@ -11,11 +11,19 @@ import { Database } from './database/database.js';
 import type { Pool } from './database/pool.js';
 import { ENTITIES } from './entities.js';
 import { DEMO_USER, seedOnce } from './explore/demo-data.js';
+import { INSTALLATION_SLOTS } from './installations/installation.reader.js';
 import { describeError } from './observability/error-log.js';
 import { demoSession } from './session/demo-session.js';
 import { sessionPassword } from './session/session-password.js';
 import { SessionReader } from './session/session-reader.js';
 import { DATABASE_DRAIN_TIMEOUT, DRAIN_TIMEOUT, HEAD_START } from './timeouts.js';
+import { USER_SLOTS } from './users/user.reader.js';
+
+/** One for each statement that a reader may have under way, and one for probes. */
+export const MAX_CONNECTIONS = [USER_SLOTS, ...Object.values(INSTALLATION_SLOTS)].reduce(
+  (sum, { shared, isolated }) => sum + shared + isolated,
+  1,
+);
 
 export interface RunningServer {
   /** Where it listens, without a trailing slash. */
@@ -47,7 +55,11 @@ export async function startServer(
     ? () => demoSession(config.dataDirectory, sessions, DEMO_USER, password)
     : null;
 
-  const pool = createPool(config, (error) => log.warn({ err: error }, 'idle connection lost'));
+  const pool = createPool(
+    config,
+    (error) => log.warn({ err: error }, 'idle connection lost'),
+    MAX_CONNECTIONS,
+  );
   const database = new Database(pool, log, ENTITIES);
   const app = await buildApp({ config, log, database, sessions, demoSession: demo });
   // Only a database of our own is filled without being asked: another may hold real users.

@@ -15,7 +15,7 @@ export const REFUSAL_DELAY = 750;
  * A read's wait for its turn, while as many statements as may be are under way and none succeeds. Where they
  * do, it is longer, and its statement's time shorter by as much.
  */
-export const TURN_TIMEOUT = 400;
+export const SLOT_TIMEOUT = 400;
 /** For a connection from the pool, and for a new one to be opened: the pool knows one time for both. */
 export const CONNECTION_TIMEOUT = 1_000;
 /**
@@ -28,7 +28,7 @@ export const STATEMENT_TIMEOUT = 1_200;
 export const SHARED_STATEMENT_TIMEOUT = 700;
 /** All that the reads of a request may take together. */
 export const READS_TIMEOUT =
-  TURN_TIMEOUT + SHARED_STATEMENT_TIMEOUT + TURN_TIMEOUT + STATEMENT_TIMEOUT;
+  SLOT_TIMEOUT + SHARED_STATEMENT_TIMEOUT + SLOT_TIMEOUT + STATEMENT_TIMEOUT;
 /** A request's very long lists' wait for their user's others: what comes to its turn later is refused. */
 export const LISTS_TIMEOUT = 1_500;
 /** To deliver the cancellation of a statement that was given up. */

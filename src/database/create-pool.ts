@@ -5,14 +5,8 @@ import { CancellingClient } from './cancelling-client.js';
 import { EmbeddedPool } from './embedded-pool.js';
 import type { Pool } from './pool.js';
 
-/** Statements that each reader may have under way at once: for many users, and for one who is read apart. */
-export const AT_ONCE = {
-  installations: { shared: 6, apart: 3 },
-  users: { shared: 2, apart: 1 },
-} as const;
-/** For each of those, and for probes. */
-export const MAX_CONNECTIONS =
-  Object.values(AT_ONCE).reduce((sum, { shared, apart }) => sum + shared + apart, 0) + 1;
+/** For commands, which do one thing after the other. */
+const FEW = 2;
 
 /**
  * Opens nothing yet: the first query does.
@@ -22,12 +16,13 @@ export const MAX_CONNECTIONS =
 export function createPool(
   { databaseUrl, dataDirectory }: { databaseUrl: string | null; dataDirectory: string },
   onIdleError: (error: Error) => void,
+  connections = FEW,
 ): Pool {
   if (databaseUrl === null) return new EmbeddedPool(dataDirectory);
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     application_name: 'installations-server',
-    max: MAX_CONNECTIONS,
+    max: connections,
     connectionTimeoutMillis: CONNECTION_TIMEOUT,
     keepAlive: true,
     Client: CancellingClient,

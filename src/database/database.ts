@@ -12,6 +12,7 @@ import type { Catalog } from './catalog.js';
 import { createDataSource, type Entities } from './data-source.js';
 import type { Pool, Query } from './pool.js';
 import { type Log, prepareTables } from './prepare-tables.js';
+import { type ReadTable, readTable } from './read-table.js';
 import { TablesNotServableError } from './servable.js';
 import type { Tables } from './tables.js';
 
@@ -147,6 +148,16 @@ export class Database {
         this.#probe = undefined;
       });
     return this.#probe;
+  }
+
+  /**
+   * The table of an entity as reads use it.
+   *
+   * @throws {DatabaseNotReadyError} before it is open
+   */
+  tableOf(entity: Entities[number]): ReadTable {
+    if (this.#reason !== null || !this.#tables) throw new DatabaseNotReadyError();
+    return readTable(this.dataSource.getMetadata(entity), this.#tables.catalog);
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { statements } from '../observability/events.js';
-import { TURN_TIMEOUT } from '../timeouts.js';
+import { SLOT_TIMEOUT } from '../timeouts.js';
 import { DatabaseBusyError } from './availability.js';
 
 /** What is asked of a user, by one request or several at once. */
@@ -31,7 +31,7 @@ export interface ReadQueueOptions<Result, Row> {
   statements: number;
   /** Milliseconds for a statement: fewer after a long wait for a turn, which is taken from them. */
   timeout: number;
-  query(userIds: string[], timeout: number): Promise<Row[]>;
+  query(keys: string[], timeout: number): Promise<Row[]>;
   succeeded(reads: Reads<Result>, rows: Row[]): void;
   failed(reads: Reads<Result>, cause: unknown): void;
 }
@@ -39,7 +39,7 @@ export interface ReadQueueOptions<Result, Row> {
 /** Reads that are worth a statement at once; fewer wait for each other while the process has more to read. */
 const WORTH_A_STATEMENT = 8;
 /** Milliseconds after which a statement is slow, and those who wait get one of their own. */
-const PATIENCE = 5;
+const BATCHING_DELAY = 5;
 
 /**
  * Gathers reads into statements. One statement at a time carries the most requests: the next one gathers
@@ -50,40 +50,40 @@ export class ReadQueue<Result, Row> {
   #waiting: Reads<Result> = new Map();
   #statements = 0;
   #lastSuccess = 0;
-  #turnEnd: NodeJS.Immediate | undefined;
-  #patienceEnd: NodeJS.Timeout | undefined;
-  #turnTimeout: NodeJS.Timeout | undefined;
+  #tickEnd: NodeJS.Immediate | undefined;
+  #delayEnd: NodeJS.Timeout | undefined;
+  #slotTimeout: NodeJS.Timeout | undefined;
 
   constructor(options: ReadQueueOptions<Result, Row>) {
     this.#options = options;
   }
 
-  read(userId: string): Promise<Result> {
-    const asked = this.#waiting.get(userId);
+  read(key: string): Promise<Result> {
+    const asked = this.#waiting.get(key);
     if (asked) return asked.promise;
     const read = new Read<Result>();
-    this.add(userId, read);
+    this.add(key, read);
     return read.promise;
   }
 
   /** Takes over a read of another queue. */
-  add(userId: string, read: Read<Result>): void {
-    const asked = this.#waiting.get(userId);
+  add(key: string, read: Read<Result>): void {
+    const asked = this.#waiting.get(key);
     if (asked) {
       asked.promise.then(read.resolve, read.reject);
       return;
     }
     read.waitsSince = performance.now();
-    this.#waiting.set(userId, read);
+    this.#waiting.set(key, read);
     this.#schedule();
   }
 
   #schedule(): void {
     if (this.#waiting.size === 0) return;
     if (this.#statements === this.#options.statements)
-      this.#turnTimeout ??= setTimeout(this.#refuseLate, TURN_TIMEOUT);
-    else if (this.#statements === 0) this.#turnEnd ??= setImmediate(this.#gather, 0);
-    else this.#patienceEnd ??= setTimeout(() => this.#send(), PATIENCE);
+      this.#slotTimeout ??= setTimeout(this.#refuseTimedOut, SLOT_TIMEOUT);
+    else if (this.#statements === 0) this.#tickEnd ??= setImmediate(this.#gather, 0);
+    else this.#delayEnd ??= setTimeout(() => this.#send(), BATCHING_DELAY);
   }
 
   /**
@@ -94,7 +94,7 @@ export class ReadQueue<Result, Row> {
   #gather = (gathered: number): void => {
     const { size } = this.#waiting;
     if (size === gathered || size >= this.#enough) this.#send(this.#half(0));
-    else this.#turnEnd = setImmediate(this.#gather, size);
+    else this.#tickEnd = setImmediate(this.#gather, size);
   };
 
   async #send(size = this.#options.size): Promise<void> {
@@ -107,9 +107,9 @@ export class ReadQueue<Result, Row> {
     const started = performance.now();
     let rows: Row[];
     try {
-      const userIds = [...reads.keys()];
+      const keys = [...reads.keys()];
       const timeout = this.#timeLeft(first, started);
-      rows = await first.caller.runInAsyncScope(() => this.#options.query(userIds, timeout));
+      rows = await first.caller.runInAsyncScope(() => this.#options.query(keys, timeout));
       this.#lastSuccess = performance.now();
     } catch (cause) {
       this.#options.failed(reads, cause);
@@ -130,25 +130,25 @@ export class ReadQueue<Result, Row> {
   /** What a turn took beyond its time is taken from the statement's: so both end in one time together. */
   #timeLeft(first: Read<Result>, now: number): number {
     const { timeout } = this.#options;
-    const overtime = now - first.waitsSince - TURN_TIMEOUT;
+    const overtime = now - first.waitsSince - SLOT_TIMEOUT;
     // A process that stood still must not take its statements for late before they begin.
-    return Math.min(timeout, Math.max(timeout - overtime, TURN_TIMEOUT));
+    return Math.min(timeout, Math.max(timeout - overtime, SLOT_TIMEOUT));
   }
 
   #take(size: number): Reads<Result> {
-    clearImmediate(this.#turnEnd);
-    clearTimeout(this.#patienceEnd);
-    this.#turnEnd = this.#patienceEnd = undefined;
+    clearImmediate(this.#tickEnd);
+    clearTimeout(this.#delayEnd);
+    this.#tickEnd = this.#delayEnd = undefined;
     const waiting = this.#waiting;
     if (waiting.size <= size) {
       this.#waiting = new Map();
       return waiting;
     }
     const reads: Reads<Result> = new Map();
-    for (const [userId, read] of waiting) {
+    for (const [key, read] of waiting) {
       if (reads.size === size) break;
-      reads.set(userId, read);
-      waiting.delete(userId);
+      reads.set(key, read);
+      waiting.delete(key);
     }
     return reads;
   }
@@ -176,24 +176,24 @@ export class ReadQueue<Result, Row> {
   }
 
   /**
-   * Whoever has waited too long, the first of all first: TURN_TIMEOUT without a success, and in any case so
-   * long that no more than TURN_TIMEOUT is left for the statement.
+   * Whoever has waited too long, the first of all first: SLOT_TIMEOUT without a success, and in any case so
+   * long that no more than SLOT_TIMEOUT is left for the statement.
    */
-  #refuseLate = (): void => {
-    this.#turnTimeout = undefined;
+  #refuseTimedOut = (): void => {
+    this.#slotTimeout = undefined;
     // They are about to be sent, however long this process stood still.
     if (this.#statements < this.#options.statements) return;
     const now = performance.now();
     const late: Reads<Result> = new Map();
-    for (const [userId, read] of this.#waiting) {
-      const hopesUntil = Math.max(read.waitsSince, this.#lastSuccess) + TURN_TIMEOUT;
+    for (const [key, read] of this.#waiting) {
+      const hopesUntil = Math.max(read.waitsSince, this.#lastSuccess) + SLOT_TIMEOUT;
       const timeLeft = Math.min(hopesUntil, read.waitsSince + this.#options.timeout) - now;
       if (timeLeft > 0) {
-        this.#turnTimeout = setTimeout(this.#refuseLate, timeLeft);
+        this.#slotTimeout = setTimeout(this.#refuseTimedOut, timeLeft);
         break;
       }
-      late.set(userId, read);
-      this.#waiting.delete(userId);
+      late.set(key, read);
+      this.#waiting.delete(key);
     }
     if (late.size > 0) this.#options.failed(late, new DatabaseBusyError());
   };

@@ -1,4 +1,3 @@
-import 'reflect-metadata';
 import { ApolloServer, type ApolloServerOptions, type ApolloServerPlugin } from '@apollo/server';
 import { unwrapResolverError } from '@apollo/server/errors';
 import {
@@ -11,40 +10,20 @@ import {
   type DocumentNode,
   GraphQLError,
   type GraphQLFormattedError,
-  GraphQLSchema,
+  type GraphQLSchema,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import { buildSchemaSync } from 'type-graphql';
-import { CodedError, ERROR_CODES_DESCRIPTION, logFailure } from '../errors.js';
+import { CodedError, logFailure } from '../errors.js';
 import { operations } from '../observability/events.js';
 import type { Context } from '../session/context.js';
-import type { UserService } from '../users/access.js';
-import { UserResolver } from '../users/user.resolver.js';
 import { type CompiledOperations, stringifyResult } from './compiled-operations.js';
 import { PARSE_LIMITS, queryLimits } from './query-limits.js';
 import { EXAMPLE_QUERY } from './sandbox.js';
-
-const DESCRIPTION = `Which GitHub App installations does the signed-in user have?
-
-A field that fails is null, and its error has one of these \`extensions.code\`:
-
-${ERROR_CODES_DESCRIPTION}`;
 
 /** As many as help a person; an attacker's document could have any number. */
 const MAX_VALIDATION_ERRORS = 5;
 /** Parsed and validated. Those that are compiled are remembered as such, beside. */
 const REMEMBERED_DOCUMENTS = 100;
-
-/** The schema of all resolvers, each handed the services it translates for. */
-export function createSchema(users: UserService): GraphQLSchema {
-  const resolvers = new Map<unknown, unknown>([[UserResolver, new UserResolver(users)]]);
-  const schema = buildSchemaSync({
-    resolvers: [UserResolver],
-    container: { get: (resolver) => resolvers.get(resolver) },
-    validate: false,
-  });
-  return new GraphQLSchema({ ...schema.toConfig(), description: DESCRIPTION });
-}
 
 export interface ApolloOptions {
   schema: GraphQLSchema;

@@ -1,269 +1,270 @@
 import {
-  BREAK,
   type DocumentNode,
   defaultFieldResolver,
+  defaultTypeResolver,
   type FieldNode,
-  type FragmentDefinitionNode,
+  type GraphQLAbstractType,
   type GraphQLField,
-  GraphQLIncludeDirective,
   type GraphQLLeafType,
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLResolveInfo,
   type GraphQLSchema,
-  GraphQLSkipDirective,
   getArgumentValues,
-  getDirectiveValues,
-  getNamedType,
-  getNullableType,
   getVariableValues,
   isAbstractType,
   isLeafType,
   isListType,
   isNonNullType,
+  isObjectType,
   Kind,
   type OperationDefinitionNode,
   OperationTypeNode,
-  type SelectionNode,
-  type SelectionSetNode,
-  TypeInfo,
-  visit,
-  visitWithTypeInfo,
 } from 'graphql';
-import type { Context } from '../session/context.js';
+import type { Path } from 'graphql/jsutils/Path.js';
+import { quote } from '../json.js';
+import { concatenate, isPromise, type Text, then } from './json-text.js';
+import { conditionsOf, SelectedFields } from './selected-fields.js';
 
-/** The names of the fields that are selected of an object type of leaves, by the keys of their answers. */
-type SelectedFields = ReadonlyMap<string, string>;
-
-/** What a field of lists brings as `extensions.compile`: its items are written by this, and not resolved. */
-export type CompileList<Source> = (
-  fields: SelectedFields,
-) => (source: Source, context: Context) => string | Promise<string>;
+/** Why a query is not compiled. */
+export type Uncompilable =
+  | 'not_a_query'
+  | 'several_operations'
+  | 'introspection'
+  | 'too_many_variants';
 
 export interface CompiledQuery {
   /** The operation's. */
-  name: string | null;
-  /** Forms it may take, at most: one for each outcome of its directives. */
-  forms: number;
+  readonly name: string | null;
+  /** Variants that it may have, at most: one for each outcome of its directives. */
+  readonly variants: number;
   /**
    * @param variables as they were sent
    * @returns the JSON of `data`
-   * @throws whatever makes an error of the answer: the text tells nothing of it
+   * @throws whatever makes an error of the answer: the text says nothing of it
    */
-  execute(variables: Record<string, unknown>, context: Context): string | Promise<string>;
+  execute(variables: Record<string, unknown>, context: unknown): Text;
 }
 
-interface Execution {
-  variables: Record<string, unknown>;
-  context: Context;
-}
-
-/** Variables that a query's directives depend on: more of them, and it would have too many forms. */
+/** Variables that directives depend on, at most: each doubles the variants. */
 const MAX_CONDITIONS = 3;
 
-/** Writes JSON: of a value, or of the field of an object. */
-type Write = (source: unknown, execution: Execution) => string | Promise<string>;
-
-/**
- * A valid query as functions that write the answer's JSON, calling the same resolvers and serializers as
- * `graphql` does, with the same arguments (of `info` they get the field's name alone).
- *
- * @returns `null`: it has something that is not compiled
- */
-export function compileQuery(schema: GraphQLSchema, document: DocumentNode): CompiledQuery | null {
-  const [operation, ...others] = document.definitions.filter(isOperation);
-  const query = schema.getQueryType();
-  if (!operation || others.length > 0 || !query) return null;
-  const conditions = conditionsOf(schema, document);
-  if (!conditions) return null;
-  const forms = new Map<string, Write>();
-  return {
-    name: operation.name?.value ?? null,
-    forms: 2 ** conditions.length,
-    execute(inputs, context) {
-      const { coerced: variables, errors } = getVariableValues(
-        schema,
-        operation.variableDefinitions ?? [],
-        inputs,
-      );
-      if (errors) throw errors[0];
-      const outcomes = conditions.map((name) => [name, variables[name]] as const);
-      // A variable with a default may be null, which no directive takes.
-      if (outcomes.some(([, outcome]) => outcome === null)) throw new Error('null');
-      const form = outcomes.join();
-      let write = forms.get(form);
-      if (!write) {
-        // Not all variables: a form lives on with what it was compiled for, and they may be long.
-        const compilation = new Compilation(document, Object.fromEntries(outcomes));
-        write = compilation.writeObject(query, [operation.selectionSet]);
-        forms.set(form, write);
-      }
-      return write(undefined, { variables, context });
-    },
-  };
+/** One execution: what is the same for all its resolvers. */
+interface Run {
+  readonly context: unknown;
+  readonly variableValues: Record<string, unknown>;
 }
 
+/** Writes the JSON of a value. */
+type Write = (value: unknown, run: Run, path: Path | undefined) => Text;
+
 /**
- * @returns the names of the variables that its directives depend on; `null`: not only queries, introspection,
- *   lists that their fields do not write themselves, or too many conditions
+ * Makes functions of a valid query that write the JSON of its answer. They call the same resolvers, with the same
+ * arguments, and the same serializers as `graphql` does (GraphQL §6.4), and stop at the first error.
  */
-function conditionsOf(schema: GraphQLSchema, document: DocumentNode): string[] | null {
-  const types = new TypeInfo(schema);
-  const conditions = new Set<string>();
-  let compilable = true;
-  const stop = () => {
-    compilable = false;
-    return BREAK;
+export function compileQuery(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+): CompiledQuery | Uncompilable {
+  const operations = document.definitions.filter(isOperation);
+  const [operation] = operations;
+  const type = schema.getQueryType();
+  if (operations.length > 1) return 'several_operations';
+  if (!type || operation?.operation !== OperationTypeNode.QUERY) return 'not_a_query';
+  const conditions = conditionsOf(document);
+  if (conditions.introspects) return 'introspection';
+  const names = [...conditions.variables];
+  if (names.length > MAX_CONDITIONS) return 'too_many_variants';
+  const variants = new Map<string, Write>();
+  return {
+    name: operation.name?.value ?? null,
+    variants: 2 ** names.length,
+    execute(inputs, context) {
+      const definitions = operation.variableDefinitions ?? [];
+      const { coerced, errors } = getVariableValues(schema, definitions, inputs);
+      if (errors) throw errors[0];
+      const outcomes = names.map((name) => [name, coerced[name]] as const);
+      // A variable with a default may be null, which no directive takes.
+      if (outcomes.some(([, outcome]) => typeof outcome !== 'boolean')) throw new Error('null');
+      const variant = outcomes.join();
+      let write = variants.get(variant);
+      if (!write) {
+        // Not all variables: a variant outlives its first request, whose variables may be long.
+        const fields = new SelectedFields(schema, document, Object.fromEntries(outcomes));
+        write = new Compilation(schema, operation, fields).object(type, [operation.selectionSet]);
+        variants.set(variant, write);
+      }
+      return write(undefined, { context, variableValues: coerced }, undefined);
+    },
   };
-  const visitor = visitWithTypeInfo(types, {
-    OperationDefinition: ({ operation }) =>
-      operation === OperationTypeNode.QUERY ? undefined : stop(),
-    // `@include` or `@skip`: there are no others.
-    Directive(node) {
-      for (const { value } of node.arguments ?? [])
-        if (value.kind === Kind.VARIABLE) conditions.add(value.name.value);
-      return conditions.size > MAX_CONDITIONS ? stop() : undefined;
-    },
-    Field({ name }) {
-      const type = getNullableType(types.getType());
-      const isIntrospection = name.value === '__schema' || name.value === '__type';
-      const field = types.getFieldDef();
-      const isLeftOut = field?.extensions.compile ? field.args.length > 0 : isListType(type);
-      return isIntrospection || isLeftOut || isAbstractType(getNamedType(type))
-        ? stop()
-        : undefined;
-    },
-  });
-  visit(document, visitor);
-  return compilable ? [...conditions] : null;
 }
 
 class Compilation {
-  readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  readonly #conditions: Record<string, unknown>;
+  readonly #schema: GraphQLSchema;
+  readonly #operation: OperationDefinitionNode;
+  readonly #fields: SelectedFields;
 
-  /** @param conditions the variables that its directives depend on */
-  constructor({ definitions }: DocumentNode, conditions: Record<string, unknown>) {
-    this.#conditions = conditions;
-    const fragments = definitions.filter(
-      (definition) => definition.kind === Kind.FRAGMENT_DEFINITION,
-    );
-    this.#fragments = new Map(fragments.map((fragment) => [fragment.name.value, fragment]));
+  constructor(schema: GraphQLSchema, operation: OperationDefinitionNode, fields: SelectedFields) {
+    this.#schema = schema;
+    this.#operation = operation;
+    this.#fields = fields;
   }
 
-  writeObject(type: GraphQLObjectType, selectionSets: SelectionSetNode[]): Write {
-    const fields = [...this.#collect(selectionSets)];
-    const keys = fields.map(([key], at) => `${at === 0 ? '' : ','}"${key}":`);
-    const writes = fields.map(([, nodes]) => this.#writeField(type, nodes));
-    // Not by Array.join, which copies megabytes at each level.
-    const join = (values: string[]) =>
-      values.reduce((text, value, at) => text + keys[at] + value, '{').concat('}');
-    return (source, execution) => {
-      const values = writes.map((write) => attempt(write, source, execution));
-      return areTexts(values) ? join(values) : Promise.all(values).then(join);
-    };
+  object(type: GraphQLObjectType, selectionSets: FieldNode['selectionSet'][]): Write {
+    const selected = this.#fields.of(type, selectionSets);
+    const writes = [...selected].map(([key, nodes]) => this.#field(type, key, nodes));
+    const writeFields: Write = (source, run, path) =>
+      concatenate('{', writes.length, (at) => (writes[at] as Write)(source, run, path), '}');
+    const { isTypeOf } = type;
+    if (!isTypeOf) return writeFields;
+    const info = this.#info(type, [...selected.values()][0] ?? [], type);
+    return (source, run, path) =>
+      then(isTypeOf(source, run.context, { ...info, ...run, path } as never), (isOne) => {
+        if (!isOne) throw new Error(`not a ${type.name}`);
+        return writeFields(source, run, path);
+      });
   }
 
-  #writeField(parent: GraphQLObjectType, nodes: FieldNode[]): Write {
+  #field(parent: GraphQLObjectType, key: string, nodes: FieldNode[]): Write {
     const [node] = nodes as [FieldNode];
     const name = node.name.value;
+    const prefix = `"${key}":`;
     const field = parent.getFields()[name];
-    if (!field) return () => `"${parent.name}"`; // __typename
-    const selectionSets = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
-    if (field.extensions.compile) return this.#writeList(field, selectionSets);
-
-    const writeValue = this.#writeType(field.type, selectionSets);
-    const resolve = field.resolve ?? defaultFieldResolver;
-    const info = { fieldName: name } as GraphQLResolveInfo;
-    return (source, execution) => {
-      const args = getArgumentValues(field, node, execution.variables);
-      const value = resolve(source, args, execution.context, info);
-      return isPromise(value)
-        ? value.then((settled) => writeValue(settled, execution))
-        : writeValue(value, execution);
+    if (!field) {
+      const typeName = `${prefix}"${parent.name}"`; // __typename
+      return () => typeName;
+    }
+    const write = this.#value(field.type, nodes, parent);
+    const argumentsOf = compileArguments(field, node);
+    const info = this.#info(parent, nodes, field.type, name);
+    const { resolve } = field;
+    const prefixed = (text: string) => prefix + text;
+    return (source, run, parentPath) => {
+      const path = { prev: parentPath, key, typename: parent.name };
+      const property = resolve ? undefined : propertyOf(source, name);
+      const isResolved = resolve !== undefined || typeof property === 'function';
+      const value = isResolved
+        ? (resolve ?? defaultFieldResolver)(source, argumentsOf(run), run.context, {
+            ...info,
+            variableValues: run.variableValues,
+            path,
+          })
+        : property;
+      const text = isPromise(value)
+        ? value.then((settled) => write(settled, run, path))
+        : write(value, run, path);
+      return typeof text === 'string' ? prefix + text : text.then(prefixed);
     };
   }
 
-  #writeList(field: GraphQLField<unknown, unknown>, selectionSets: SelectionSetNode[]): Write {
-    const compile = field.extensions.compile as CompileList<unknown>;
-    const fields = [...this.#collect(selectionSets)] as [string, [FieldNode]][];
-    const write = compile(new Map(fields.map(([key, [node]]) => [key, node.name.value])));
-    return (source, { context }) => {
-      // It would be written for nobody.
-      if (context.compiledFailed) throw new Error('failed meanwhile');
-      return write(source, context);
-    };
-  }
-
-  #writeType(type: GraphQLOutputType, selectionSets: SelectionSetNode[]): Write {
-    const named = getNamedType(type);
-    const write: Write = isLeafType(named)
-      ? (value) => writeLeaf(named, value)
-      : this.writeObject(named as GraphQLObjectType, selectionSets);
-    return (value, execution) => {
+  #value(type: GraphQLOutputType, nodes: FieldNode[], parent: GraphQLObjectType): Write {
+    if (isNonNullType(type)) {
+      const write = this.#nullable(type.ofType, nodes, parent);
+      return (value, run, path) => {
+        if (value === null || value === undefined) throw new Error('null');
+        if (value instanceof Error) throw value;
+        return write(value, run, path);
+      };
+    }
+    const write = this.#nullable(type, nodes, parent);
+    return (value, run, path) => {
+      if (value === null || value === undefined) return 'null';
       if (value instanceof Error) throw value;
-      if (value !== null && value !== undefined) return write(value, execution);
-      if (isNonNullType(type)) throw new Error('null');
-      return 'null';
+      return write(value, run, path);
     };
   }
 
-  /** The fields by the keys of their answers; those of one key are one field, whose selections are merged. */
-  #collect(selectionSets: SelectionSetNode[]): Map<string, FieldNode[]> {
-    const fields = new Map<string, FieldNode[]>();
-    const spread = new Set<string>();
-    const collect = ({ selections }: SelectionSetNode) => {
-      for (const selection of selections.filter(this.#isIncluded)) {
-        if (selection.kind === Kind.FIELD) {
-          const key = (selection.alias ?? selection.name).value;
-          const nodes = fields.get(key);
-          if (nodes) nodes.push(selection);
-          else fields.set(key, [selection]);
-        } else if (selection.kind === Kind.INLINE_FRAGMENT) {
-          // Valid, and without abstract types: its type is this one.
-          collect(selection.selectionSet);
-        } else if (!spread.has(selection.name.value)) {
-          spread.add(selection.name.value);
-          const fragment = this.#fragments.get(selection.name.value);
-          if (fragment) collect(fragment.selectionSet);
-        }
-      }
-    };
-    selectionSets.forEach(collect);
-    return fields;
+  /** Of a value that is there. */
+  #nullable(type: GraphQLOutputType, nodes: FieldNode[], parent: GraphQLObjectType): Write {
+    if (isLeafType(type)) return (value) => writeLeaf(type, value);
+    if (isListType(type)) {
+      const writeItem = this.#value(type.ofType, nodes, parent);
+      return (list, run, prev) => {
+        const items = itemsOf(list);
+        const write = (key: number) => {
+          const item = items[key];
+          const path = { prev, key, typename: undefined };
+          return isPromise(item)
+            ? item.then((settled) => writeItem(settled, run, path))
+            : writeItem(item, run, path);
+        };
+        return concatenate('[', items.length, write, ']');
+      };
+    }
+    const selectionSets = nodes.map(({ selectionSet }) => selectionSet);
+    if (isAbstractType(type)) return this.#abstract(type, nodes, parent, selectionSets);
+    return this.object(type as GraphQLObjectType, selectionSets);
   }
 
-  #isIncluded = (selection: SelectionNode): boolean =>
-    getDirectiveValues(GraphQLSkipDirective, selection, this.#conditions)?.if !== true &&
-    getDirectiveValues(GraphQLIncludeDirective, selection, this.#conditions)?.if !== false;
+  #abstract(
+    type: GraphQLAbstractType,
+    nodes: FieldNode[],
+    parent: GraphQLObjectType,
+    selectionSets: FieldNode['selectionSet'][],
+  ): Write {
+    const resolveType = type.resolveType ?? defaultTypeResolver;
+    const info = this.#info(parent, nodes, type);
+    const writes = new Map<string, Write>();
+    const writeOf = (name: unknown): Write => {
+      const object = typeof name === 'string' ? this.#schema.getType(name) : undefined;
+      if (!isObjectType(object) || !this.#schema.isSubType(type, object))
+        throw new Error(`no object type of ${type.name}`);
+      const write = writes.get(object.name) ?? this.object(object, selectionSets);
+      writes.set(object.name, write);
+      return write;
+    };
+    return (value, run, path) =>
+      then(resolveType(value, run.context, { ...info, ...run, path } as never, type), (name) =>
+        writeOf(name)(value, run, path),
+      );
+  }
+
+  /** What `info` has that is the same for all executions. */
+  #info(
+    parentType: GraphQLObjectType,
+    fieldNodes: FieldNode[],
+    returnType: GraphQLOutputType,
+    fieldName = fieldNodes[0]?.name.value ?? '',
+  ): Omit<GraphQLResolveInfo, 'path' | 'variableValues'> {
+    return {
+      fieldName,
+      fieldNodes,
+      returnType,
+      parentType,
+      schema: this.#schema,
+      fragments: this.#fields.fragments,
+      rootValue: undefined,
+      operation: this.#operation,
+    };
+  }
+}
+
+/** As `defaultFieldResolver` looks a field up, which then calls what is a function. */
+function propertyOf(source: unknown, name: string): unknown {
+  const hasProperties = typeof source === 'object' ? source !== null : typeof source === 'function';
+  return hasProperties ? (source as Record<string, unknown>)[name] : undefined;
+}
+
+function compileArguments(field: GraphQLField<unknown, unknown>, node: FieldNode) {
+  if (field.args.length === 0) return () => ({});
+  return ({ variableValues }: Run) => getArgumentValues(field, node, variableValues);
+}
+
+function itemsOf(list: unknown): readonly unknown[] {
+  if (Array.isArray(list)) return list;
+  const isList = typeof list === 'object' && list !== null && Symbol.iterator in list;
+  if (!isList) throw new Error('not a list');
+  return Array.from(list as Iterable<unknown>);
 }
 
 function writeLeaf(type: GraphQLLeafType, value: unknown): string {
-  const serialized = type.serialize(value);
+  const serialized: unknown = type.serialize(value);
   if (serialized === null || serialized === undefined) throw new Error('null');
-  return JSON.stringify(serialized);
-}
-
-/** As `graphql` tells them: by their `then`. */
-function isPromise(value: unknown): value is Promise<unknown> {
-  return typeof (value as PromiseLike<unknown> | undefined | null)?.then === 'function';
-}
-
-/** What is thrown becomes a rejection, so that nobody's is left unhandled while others are under way. */
-function attempt(write: Write, source: unknown, execution: Execution): string | Promise<string> {
-  try {
-    return write(source, execution);
-  } catch (error) {
-    return Promise.reject(error);
-  }
+  return typeof serialized === 'string' ? quote(serialized) : JSON.stringify(serialized);
 }
 
 function isOperation(
   definition: DocumentNode['definitions'][number],
 ): definition is OperationDefinitionNode {
   return definition.kind === Kind.OPERATION_DEFINITION;
-}
-
-function areTexts(values: unknown[]): values is string[] {
-  return values.every((value) => typeof value === 'string');
 }

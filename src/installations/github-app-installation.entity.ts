@@ -29,6 +29,21 @@ export class GithubAppInstallation {
   @Column('bigint', { name: 'github_installation_id' })
   githubInstallationId!: string;
 
+  /** Of the account that has installed the App, as GitHub writes them; null where nobody has said so. */
+  @Column('bigint', { name: 'github_account_id', nullable: true })
+  githubAccountId!: string | null;
+
+  /** The login. */
+  @Column('text', { name: 'github_account_name', nullable: true })
+  githubAccountName!: string | null;
+
+  /** `User`, `Organization` or `Enterprise`. */
+  @Column('text', { name: 'github_account_type', nullable: true })
+  githubAccountType!: string | null;
+
+  @Column('text', { name: 'github_account_avatar_url', nullable: true })
+  githubAccountAvatarUrl!: string | null;
+
   @Column({ type: 'timestamptz', name: 'created_at', precision: 3, default: () => 'now()' })
   createdAt!: Date;
 

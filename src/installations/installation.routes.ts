@@ -1,26 +1,28 @@
 import { hash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { nameMethods } from '../http/errors.js';
-import type { UserService } from '../users/access.js';
-import { oneArray } from './installations-json.js';
+import { quote } from '../json.js';
+import { found, permit } from '../users/access.js';
+import type { InstallationReader, InstallationRow } from './installation.reader.js';
 
 const ROUTE = '/api/users/:userId/installations';
 const METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
-/** The documented REST route: the same users, by the same rules, as GraphQL. */
-export function installationRoutes(app: FastifyInstance, users: UserService): void {
+/** The documented REST route: the same rows, by the same access rule, as GraphQL. */
+export function installationRoutes(app: FastifyInstance, installations: InstallationReader): void {
   // Not Fastify's own HEAD, which says of a 304 that its content has no length (RFC 9110 §8.6).
   app.route<{ Params: { userId: string } }>({
     method: ['GET', 'HEAD'],
     url: ROUTE,
     exposeHeadRoute: false,
-    async handler(request, reply) {
-      const { installationsJson } = await users.find(request.context, request.params.userId);
-      const body = join(installationsJson);
+    async handler({ context, params, headers }, reply) {
+      const user = permit(context.viewer, params.userId);
+      const rows = found(await installations.read(user, context, 'documented'));
+      const body = `[${rows.map(itemOf).join()}]`;
       const etag = `"${hash('sha1', body, 'base64')}"`;
       // The browser may keep it, but asks each time whether it still holds.
       reply.header('etag', etag).header('cache-control', 'private, no-cache');
-      if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
+      if (matches(headers['if-none-match'], etag)) return reply.code(304).send();
       reply.header('content-type', 'application/json; charset=utf-8');
       return body;
     },
@@ -28,14 +30,13 @@ export function installationRoutes(app: FastifyInstance, users: UserService): vo
   nameMethods(app, ROUTE, METHODS);
 }
 
-/** Of several arrays as bytes, and never as one text: see `SELECT_PIECES`. */
-function join(arrays: readonly string[]): string | Buffer {
-  if (arrays.length === 1) return arrays[0] as string;
-  const pieces = oneArray(arrays);
-  const lengths = pieces.map((piece) => Buffer.byteLength(piece));
-  const bytes = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + length));
-  pieces.reduce((start, piece) => start + bytes.write(piece, start), 0);
-  return bytes;
+/** The documented item: these five keys, in this order. */
+function itemOf(row: InstallationRow): string {
+  return (
+    `{"id":${row.id},"neptun_user_id":${quote(row.neptunUserId)},` +
+    `"github_installation_id":${quote(row.githubInstallationId)},` +
+    `"created_at":"${row.createdAt}","updated_at":"${row.updatedAt}"}`
+  );
 }
 
 /** RFC 9110 §13.1.2: a list of entity tags or `*`, compared weakly. */

@@ -28,6 +28,12 @@ export interface ExecutedOperation {
   errorCode: string | null;
 }
 
+/** An operation that Apollo's execution answers, and not its compiled form. */
+export interface Fallback {
+  /** One of few. */
+  reason: string;
+}
+
 /** A statement that reads users, whether it succeeded or not. */
 export interface EndedStatement {
   users: number;
@@ -52,4 +58,5 @@ const events = <Message>(name: string) => channel(name) as unknown as Events<Mes
 export const requests = events<AnsweredRequest>('installations.request');
 export const sessions = events<SessionOutcome>('installations.session');
 export const operations = events<ExecutedOperation>('installations.operation');
+export const fallbacks = events<Fallback>('installations.fallback');
 export const statements = events<EndedStatement>('installations.statement');

@@ -5,6 +5,8 @@ import {
   type EndedStatement,
   type Events,
   type ExecutedOperation,
+  type Fallback,
+  fallbacks,
   operations,
   requests,
   type SessionOutcome,
@@ -38,6 +40,7 @@ export function createMetricsServer(pool: PoolCounts): Server {
     listen(requests, countRequests(registry)),
     listen(sessions, countSessions(registry)),
     listen(operations, countOperations(registry)),
+    listen(fallbacks, countFallbacks(registry)),
     listen(statements, measureStatements(registry)),
   ];
   const server = createServer((request, response) => {
@@ -106,6 +109,16 @@ function countOperations(registry: Registry) {
   }
   return (executed: ExecutedOperation) =>
     counter.inc({ operation: labelOf(executed), error: executed.errorCode ?? 'none' });
+}
+
+function countFallbacks(registry: Registry) {
+  const counter = new Counter({
+    name: 'graphql_fallbacks_total',
+    help: 'GraphQL operations that were answered by Apollo Server’s execution and not compiled, by reason.',
+    labelNames: ['reason'],
+    registers: [registry],
+  });
+  return ({ reason }: Fallback) => counter.inc({ reason });
 }
 
 function measureStatements(registry: Registry) {

@@ -1,9 +1,9 @@
-import { AT_ONCE } from '../database/create-pool.js';
-import type { Database } from '../database/database.js';
-import { SharedReader } from '../database/shared-reader.js';
-import { isoText } from '../date-time.js';
+import { BatchedReader, type ReaderDatabase } from '../database/batched-reader.js';
+import type { Context } from '../session/context.js';
+import type { PermittedUser } from './access.js';
+import { User } from './user.entity.js';
 
-/** What the table of users says of one. */
+/** A row of the table of users. */
 export interface UserRow {
   readonly id: string;
   /** ISO 8601, UTC, milliseconds. */
@@ -11,20 +11,20 @@ export interface UserRow {
   readonly updatedAt: string;
 }
 
-const SELECT_USERS = `
-  SELECT id, ${isoText('created_at', 'updated_at')} AS "createdAt",
-    ${isoText('updated_at', 'created_at')} AS "updatedAt"
-  FROM neptun_user WHERE id = ANY(ARRAY(SELECT json_array_elements_text($1::json)))`;
+/** Statements of this reader under way at a time: shared by many users, and isolated. */
+export const USER_SLOTS = { shared: 2, isolated: 1 };
 
-/** Reads users themselves: few ask for more than their installations. */
-export class UserReader extends SharedReader<UserRow, UserRow> {
-  constructor(database: Pick<Database, 'query'>) {
-    super(database, {
-      shared: SELECT_USERS,
-      apart: SELECT_USERS,
-      atOnce: AT_ONCE.users,
-      combine: ([row]) => row as UserRow,
-      isLarge: () => false,
-    });
+/** Reads the rows of users. */
+export class UserReader {
+  readonly #rows: BatchedReader<UserRow>;
+
+  constructor(database: ReaderDatabase) {
+    this.#rows = new BatchedReader(database, { entity: User, by: 'id', slots: USER_SLOTS });
+  }
+
+  /** @returns `null`: there is no such user */
+  async read({ id }: PermittedUser, { reads }: Context): Promise<UserRow | null> {
+    const rows = await reads.once(`user ${id}`, () => this.#rows.read(id));
+    return rows?.[0] ?? null;
   }
 }

@@ -1,25 +1,37 @@
-import { Arg, Ctx, FieldResolver, ID, Query, Resolver, Root } from 'type-graphql';
-import type { UserInstallations } from '../installations/installation.reader.js';
-import { parseInstallations } from '../installations/installations-json.js';
+import type { GraphQLResolveInfo } from 'graphql';
+import { Arg, Ctx, FieldResolver, ID, Info, Query, Resolver, Root } from 'type-graphql';
 import type { Context } from '../session/context.js';
-import { UserService } from './access.js';
+import { found, type PermittedUser, permit } from './access.js';
+import type { UserReader } from './user.reader.js';
 import { User } from './user.type.js';
 
-/** Translates between GraphQL and the user service, which decides. */
+/**
+ * Reads what shows whether a user exists: whichever read the query needs anyway.
+ *
+ * @returns `null`: there is no such user
+ */
+export type FindUser = (
+  user: PermittedUser,
+  context: Context,
+  info: GraphQLResolveInfo,
+) => Promise<unknown>;
+
 @Resolver(() => User)
 export class UserResolver {
-  readonly #users: UserService;
+  readonly #rows: UserReader;
+  readonly #find: FindUser;
 
-  constructor(users: UserService) {
-    this.#users = users;
+  constructor(rows: UserReader, find: FindUser) {
+    this.#rows = rows;
+    this.#find = find;
   }
 
   @Query(() => User, {
     nullable: true,
     description: 'The signed-in user. `UNAUTHENTICATED` without a session.',
   })
-  viewer(@Ctx() context: Context): Promise<UserInstallations> {
-    return this.#users.findViewer(context);
+  viewer(@Ctx() context: Context, @Info() info: GraphQLResolveInfo): Promise<PermittedUser> {
+    return this.user(context.viewer?.id ?? '', context, info);
   }
 
   @Query(() => User, {
@@ -27,29 +39,23 @@ export class UserResolver {
     description:
       'A user by id. Any id but the session’s own is `NOT_FOUND`, whether it exists or not.',
   })
-  user(
+  async user(
     @Arg('id', () => ID, { description: 'The user’s id, as the session has it.' }) id: string,
     @Ctx() context: Context,
-  ): Promise<UserInstallations> {
-    return this.#users.find(context, id);
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<PermittedUser> {
+    const user = permit(context.viewer, id);
+    found(await this.#find(user, context, info));
+    return user;
   }
 
   @FieldResolver()
-  async createdAt(@Root() user: UserInstallations, @Ctx() context: Context): Promise<string> {
-    return (await this.#users.findRow(context, user.id)).createdAt;
+  async createdAt(@Root() user: PermittedUser, @Ctx() context: Context): Promise<string> {
+    return found(await this.#rows.read(user, context)).createdAt;
   }
 
   @FieldResolver()
-  async updatedAt(@Root() user: UserInstallations, @Ctx() context: Context): Promise<string> {
-    return (await this.#users.findRow(context, user.id)).updatedAt;
-  }
-
-  /** Not asked by compiled queries, which write them as `compileInstallations` says. */
-  @FieldResolver()
-  installations(
-    @Root() user: UserInstallations,
-    @Ctx() context: Context,
-  ): ReturnType<typeof parseInstallations> {
-    return parseInstallations(user, context);
+  async updatedAt(@Root() user: PermittedUser, @Ctx() context: Context): Promise<string> {
+    return found(await this.#rows.read(user, context)).updatedAt;
   }
 }

@@ -30,7 +30,7 @@ describeOnEachDatabase('Migrations and entities', (kind) => {
       await dataSource.undoLastMigration({ transaction: 'all' });
   };
 
-  test('agree: there is no pending difference', async () => {
+  test('leave no difference to the entities', async () => {
     expect(await pendingDifference()).toEqual([]);
   });
 
@@ -42,24 +42,19 @@ describeOnEachDatabase('Migrations and entities', (kind) => {
     expect(await pendingDifference()).toEqual([]);
   });
 
-  const makeIndexBefore = async () => {
-    await dataSource.undoLastMigration({ transaction: 'all' });
-    await dataSource.query(
-      `CREATE INDEX CONCURRENTLY github_app_installation_read_idx
-        ON github_app_installation (neptun_user_id, id)
-        INCLUDE (github_installation_id, created_at, updated_at)`,
-    );
-  };
+  /** The history knows nothing of the index any more: as if an operator had made it. */
+  const forgetIndexMigration = () =>
+    dataSource.query("DELETE FROM installations_server_migration WHERE name LIKE 'IndexReads%'");
 
   test('take an index that was made before', async () => {
-    await makeIndexBefore();
+    await forgetIndexMigration();
     expect(await migrate(dataSource)).toHaveLength(1);
   });
 
-  // The embedded database has one connection: nobody writes meanwhile.
+  // The embedded database has one connection, so that there is no other writer.
   if (kind === 'PostgreSQL')
-    test('do not wait for those who write where the index was made before', async () => {
-      await makeIndexBefore();
+    test('take an index that was made before without waiting for writers', async () => {
+      await forgetIndexMigration();
       const writer = dataSource.createQueryRunner();
       await writer.startTransaction();
       await writer.query("INSERT INTO neptun_user (id) VALUES ('writer')");
@@ -74,8 +69,8 @@ describeOnEachDatabase('Migrations and entities', (kind) => {
       await writer.release();
     });
 
-  test('refuse an index that was begun before, and not ended', async () => {
-    await makeIndexBefore();
+  test('refuse an invalid index, which a build that was broken off has left', async () => {
+    await forgetIndexMigration();
     const mark = (isValid: boolean) =>
       dataSource.query(
         "UPDATE pg_index SET indisvalid = $1 WHERE indexrelid = 'github_app_installation_read_idx'::regclass",
@@ -89,7 +84,7 @@ describeOnEachDatabase('Migrations and entities', (kind) => {
     expect(await migrate(dataSource)).toHaveLength(1);
   });
 
-  test('are applied once by several that start together', async () => {
+  test('are applied once by several instances that start together', async () => {
     await undoAll();
     const applied = await Promise.all([
       migrate(dataSource),
@@ -99,7 +94,7 @@ describeOnEachDatabase('Migrations and entities', (kind) => {
     expect(applied.flat()).toHaveLength(dataSource.migrations.length);
   });
 
-  test('need no more than the plain inserts of other programs', async () => {
+  test('accept the plain inserts of other programs', async () => {
     await dataSource.query("INSERT INTO neptun_user (id) VALUES ('plain')");
     await dataSource.query(
       `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
@@ -117,7 +112,7 @@ describeOnEachDatabase('Migrations and entities', (kind) => {
     });
   });
 
-  test('hold what the tables promise: one link once, none without its user, none after it', async () => {
+  test('keep a link unique for a user, and no link without its user', async () => {
     await dataSource.query("INSERT INTO neptun_user (id) VALUES ('a'), ('b')");
     const link = (user: string) =>
       dataSource.query(

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import pg from 'pg';
-import { MAX_CONNECTIONS } from '../../src/database/create-pool.js';
+import { MAX_CONNECTIONS } from '../../src/server.js';
 import { createDatabase, type TestDatabase } from '../helpers/databases.js';
 import { startTestServer, type TestServer } from '../helpers/server.js';
 import { size } from '../helpers/size.js';

@@ -8,7 +8,7 @@ import { buildSchema } from 'graphql';
 import { CompiledOperations } from '../../src/graphql/compiled-operations.js';
 import { graphqlRoutes } from '../../src/graphql/graphql.routes.js';
 
-/** The fast path learns nothing here: Apollo Server answers all. */
+/** No query is compiled: Apollo Server answers all. */
 const NO_SCHEMA = buildSchema('type Query { none: Int }');
 
 /** Apollo's own tests of a binding, on ours: with their server and their context. */
@@ -17,7 +17,7 @@ defineIntegrationTestSuite(async (config, options?: CreateServerForIntegrationTe
   const apollo = new ApolloServer(config as any);
   await apollo.start();
   app.decorateRequest('context', { getter: () => (options?.context?.() ?? {}) as any });
-  graphqlRoutes(app, apollo as any, new CompiledOperations(NO_SCHEMA), null);
+  graphqlRoutes(app, apollo as any, new CompiledOperations(NO_SCHEMA, app.log), null);
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   return { server: apollo as any, url: `${url}/graphql`, extraCleanup: () => app.close() };
 });

@@ -1,10 +1,12 @@
 import { CreateUsersAndInstallations1711000000000 } from './1711000000000-create-users-and-installations.js';
 import { IndexReads1795000000000 } from './1795000000000-index-reads.js';
+import { AddInstallationAccounts1796000000000 } from './1796000000000-add-installation-accounts.js';
 
 /** Migrations of the tables that another program may have made: there they are recorded, and never run. */
 export const SHARED_TABLE_MIGRATIONS = [
   CreateUsersAndInstallations1711000000000,
   IndexReads1795000000000,
+  AddInstallationAccounts1796000000000,
 ];
 
 /** Every migration, in the order of its application. */

@@ -1,0 +1,146 @@
+import { hash } from 'node:crypto';
+import { CodedError } from '../errors.js';
+import { SHARED_STATEMENT_TIMEOUT, STATEMENT_TIMEOUT } from '../timeouts.js';
+import { isDatabaseUnavailable, isStatementLate } from './availability.js';
+import { holdsId } from './column-types.js';
+import type { Database } from './database.js';
+import { ReadQueue, type Reads } from './read-queue.js';
+import { readStatement } from './read-statement.js';
+import { rowDecoder } from './row-values.js';
+
+export type ReaderDatabase = Pick<Database, 'query' | 'tableOf'>;
+
+type Entity = new () => object;
+
+/** Statements of a reader under way at a time, at most: for many keys, and for one whose batch has failed. */
+export interface Slots {
+  shared: number;
+  isolated: number;
+}
+
+export interface ReaderOptions {
+  entity: Entity;
+  /** The property that holds the key of a read. */
+  by: string;
+  /** The column set: the properties that a row brings; absent: all of them. */
+  columns?: readonly string[];
+  /** The entity of the key: a key with an owner and no rows gives `[]`. Absent: it gives `null`. */
+  owner?: Entity;
+  slots: Slots;
+}
+
+/** A row of the statement. */
+interface KeyRows {
+  key: string;
+  /** A JSON array of the values of each row; `null`: there is nothing by that key. */
+  rows: string | null;
+}
+
+interface Statement<Row> {
+  text: string;
+  /** Made of the text: behind a pooler, the statement of another version must not bear the same. */
+  name: string;
+  /** The type of the column that keys are compared with. */
+  keyType: string;
+  decode: (values: readonly unknown[], key: string) => Row;
+}
+
+/** Keys that one statement reads, at most. */
+const BATCH_SIZE = 1_000;
+
+/**
+ * Reads the rows of an entity by a key, those of many requests by one SQL statement. Nothing is kept: the next read
+ * sees what is committed.
+ *
+ * The reads of a batch that fails are isolated, so that one bad read harms no other.
+ */
+export class BatchedReader<Row> {
+  readonly #database: ReaderDatabase;
+  readonly #options: ReaderOptions;
+  readonly #shared: ReadQueue<Row[] | null, KeyRows>;
+  #statement: Statement<Row> | undefined;
+
+  constructor(database: ReaderDatabase, options: ReaderOptions) {
+    this.#database = database;
+    this.#options = options;
+    const query = (keys: string[], timeout: number) => this.#select(keys, timeout);
+    const succeeded = (reads: Reads<Row[] | null>, rows: KeyRows[]) => this.#answer(reads, rows);
+    const isolated = new ReadQueue<Row[] | null, KeyRows>({
+      size: 1,
+      statements: options.slots.isolated,
+      timeout: STATEMENT_TIMEOUT,
+      query,
+      succeeded,
+      failed: refuse,
+    });
+    this.#shared = new ReadQueue({
+      size: BATCH_SIZE,
+      statements: options.slots.shared,
+      timeout: SHARED_STATEMENT_TIMEOUT,
+      query,
+      succeeded,
+      failed(reads, cause) {
+        const mayBeOneOfThem = !isDatabaseUnavailable(cause) || isStatementLate(cause);
+        if (!mayBeOneOfThem) return refuse(reads, cause);
+        for (const [key, read] of reads) isolated.add(key, read);
+      },
+    });
+  }
+
+  /**
+   * @returns the rows, ordered by their primary key; `null`: there is nothing by that key
+   * @throws {CodedError} `SERVICE_UNAVAILABLE`
+   */
+  read(key: string): Promise<Row[] | null> {
+    try {
+      this.#statement ??= this.#build();
+    } catch (cause) {
+      return Promise.reject(refusal(cause));
+    }
+    if (!holdsId(this.#statement.keyType, key)) return Promise.resolve(null);
+    return this.#shared.read(key);
+  }
+
+  async #select(keys: string[], timeout: number): Promise<KeyRows[]> {
+    const { text, name } = this.#statement as Statement<Row>;
+    const values = [JSON.stringify(keys)];
+    return (await this.#database.query<KeyRows>(text, values, { name, timeout })).rows;
+  }
+
+  #answer(reads: Reads<Row[] | null>, rows: KeyRows[]): void {
+    const { decode } = this.#statement as Statement<Row>;
+    for (const { key, rows: json } of rows) {
+      const read = reads.get(key);
+      if (!read || json === null) continue;
+      const values = JSON.parse(json) as unknown[][];
+      read.resolve(values.map((row) => decode(row, key)));
+      reads.delete(key);
+    }
+    // V8 takes what `pg` keeps them in for long-lived, and would move a kilobyte of each request there too.
+    rows.length = 0;
+    for (const read of reads.values()) read.resolve(null);
+  }
+
+  #build(): Statement<Row> {
+    const { entity, by, columns: set, owner } = this.#options;
+    const table = this.#database.tableOf(entity);
+    const keyColumn = table.columns.find(({ property }) => property === by) ?? table.primary;
+    const columns = table.columns.filter(
+      ({ property }) => property !== by && (!set || set.includes(property)),
+    );
+    const ownerTable = owner ? this.#database.tableOf(owner) : null;
+    const text = readStatement({ table, by: keyColumn, columns, owner: ownerTable });
+    const name = `read_${hash('sha256', text).slice(0, 16)}`;
+    const keyType = (ownerTable?.primary ?? keyColumn).type ?? '';
+    return { text, name, keyType, decode: rowDecoder(columns, by) };
+  }
+}
+
+function refuse<Result>(reads: Reads<Result>, cause: unknown): void {
+  const error = refusal(cause);
+  for (const read of reads.values()) read.reject(error);
+}
+
+function refusal(cause: unknown): unknown {
+  return isDatabaseUnavailable(cause) ? new CodedError('SERVICE_UNAVAILABLE', { cause }) : cause;
+}

@@ -1,0 +1,35 @@
+import 'reflect-metadata';
+import { GraphQLSchema } from 'graphql';
+import { buildSchemaSync, type NonEmptyArray } from 'type-graphql';
+import { ERROR_CODES_DESCRIPTION } from '../errors.js';
+import type { InstallationReader } from '../installations/installation.reader.js';
+import { installationResolvers } from '../installations/installation.resolver.js';
+import { findUserBy } from '../installations/selected-installations.js';
+import type { UserReader } from '../users/user.reader.js';
+import { UserResolver } from '../users/user.resolver.js';
+
+const DESCRIPTION = `Which GitHub App installations does the signed-in user have?
+
+A field that fails is null, and its error has one of these \`extensions.code\`:
+
+${ERROR_CODES_DESCRIPTION}`;
+
+export interface Readers {
+  users: UserReader;
+  installations: InstallationReader;
+}
+
+/** The schema of all resolvers, each handed the readers it translates for. */
+export function createSchema({ users, installations }: Readers): GraphQLSchema {
+  const resolvers: object[] = [
+    new UserResolver(users, findUserBy(installations, users)),
+    ...installationResolvers(installations),
+  ];
+  const classes = resolvers.map((resolver) => resolver.constructor);
+  const schema = buildSchemaSync({
+    resolvers: classes as NonEmptyArray<(typeof classes)[number]>,
+    container: { get: (type) => resolvers.find((resolver) => resolver.constructor === type) },
+    validate: false,
+  });
+  return new GraphQLSchema({ ...schema.toConfig(), description: DESCRIPTION });
+}
