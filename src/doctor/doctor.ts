@@ -8,13 +8,13 @@ import { type Finding, fault, writeFindings } from './finding.js';
 import { checkSessionPassword } from './session-password.js';
 import { checkTables } from './tables.js';
 
-/** Milliseconds for each part of the database, which may be locked or out of reach. */
-const PATIENCE = 10_000;
+/** Milliseconds of one check: a table may be locked, a network dead. */
+const CHECK_TIMEOUT = 10_000;
 
 type Report = (title: string, findings: readonly Finding[]) => void;
 
 /**
- * Looks at everything that a server needs, as far as it can, and changes nothing. No secret is said.
+ * Checks everything that a server needs, and changes nothing. It prints no secret.
  *
  * @param say prints lines for a person
  * @returns whether nothing is wrong
@@ -45,6 +45,6 @@ async function reportDatabase(config: Config, report: Report): Promise<void> {
 }
 
 async function attempt(check: Promise<Finding[]>): Promise<Finding[]> {
-  const late = () => new Error(`no answer within ${PATIENCE / 1000} s`);
-  return within(PATIENCE, check, late).catch((error) => [fault(messageOf(error))]);
+  const timedOut = () => new Error(`no answer within ${CHECK_TIMEOUT / 1000} s`);
+  return within(CHECK_TIMEOUT, check, timedOut).catch((error) => [fault(messageOf(error))]);
 }
