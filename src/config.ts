@@ -9,7 +9,17 @@ import { type Operations, readManifest } from './graphql/operations-manifest.js'
 export type Config = Readonly<ReturnType<typeof toConfig>>;
 
 /** A configuration that cannot be right. Its message names every variable at fault, one a line. */
-export class ConfigError extends Error {}
+export class ConfigError extends Error {
+  /** Each begins with the name of the variable, and shows no value. */
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(
+      ['The configuration cannot be right:', ...faults.map((fault) => `  ${fault}`)].join('\n'),
+    );
+    this.faults = faults;
+  }
+}
 
 const commaSeparated = z
   .string()
@@ -68,16 +78,17 @@ const Environment = z
       )
       .default('info'),
   })
-  .superRefine((env, context) => {
-    if (env.NODE_ENV === 'production' && !env.SESSION_PASSWORD && !env.NUXT_SESSION_PASSWORD) {
-      context.addIssue({
-        code: 'custom',
-        path: ['SESSION_PASSWORD'],
-        message:
-          'is required in production: the password that seals the session cookie in the web application',
-      });
-    }
-  });
+  .refine(
+    ({ NODE_ENV, SESSION_PASSWORD, NUXT_SESSION_PASSWORD }) =>
+      NODE_ENV !== 'production' || SESSION_PASSWORD || NUXT_SESSION_PASSWORD,
+    {
+      path: ['SESSION_PASSWORD'],
+      message:
+        'is required in production: the password that seals the session cookie in the web application',
+      // Beside other faults as well: all of them are named at once.
+      when: () => true,
+    },
+  );
 
 /** Names of all environment variables that are read. */
 export const VARIABLES = Object.keys(Environment.shape);
@@ -94,9 +105,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = processEnvironment()): Confi
   const parsed = Environment.safeParse(set);
   if (parsed.success) return Object.freeze(toConfig(parsed.data));
   throw new ConfigError(
-    ['The configuration cannot be right:']
-      .concat(parsed.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`))
-      .join('\n'),
+    parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`),
   );
 }
 
@@ -132,7 +141,8 @@ function toConfig(env: z.output<typeof Environment>) {
   };
 }
 
-function processEnvironment(): NodeJS.ProcessEnv {
+/** That of the process, over an optional `.env` file. */
+export function processEnvironment(): NodeJS.ProcessEnv {
   if (existsSync('.env')) loadEnvFile('.env');
   return process.env;
 }

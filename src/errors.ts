@@ -90,3 +90,8 @@ export function logFailure(log: FastifyBaseLogger, error: unknown): void {
   if (!(error instanceof GraphQLError)) log.error({ err: error }, 'unforeseen failure');
   else if (error.cause !== undefined) log.warn({ err: error.cause }, error.message);
 }
+
+/** What went wrong, in one line. Where every address of a host was tried, each with an error of its own, the first. */
+export function messageOf(error: unknown): string {
+  return (error instanceof AggregateError ? error.errors[0] : (error as Error)).message;
+}

@@ -3,6 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 import { Command, InvalidArgumentError } from 'commander';
 import { lexicographicSortSchema, printSchema } from 'graphql';
 import { type Config, loadConfig } from './config.js';
+import { doctor } from './doctor/doctor.js';
+import { messageOf } from './errors.js';
 import { banner } from './explore/banner.js';
 import { DEMO_USER } from './explore/demo-data.js';
 import { createSchema } from './graphql/schema.js';
@@ -40,6 +42,11 @@ program
   .command('seed')
   .description(`add the demo user ${DEMO_USER} with a few installations; refuses in production`)
   .action(() => seedCommand(loadConfig()));
+
+program
+  .command('doctor')
+  .description('look at configuration, database and clock, change nothing; 1: something is wrong')
+  .action(async () => process.exit((await doctor(console.log)) ? 0 : 1));
 
 program
   .command('session')
@@ -109,8 +116,11 @@ async function serve(): Promise<void> {
 }
 
 async function bannerOf({ url, database, demoSession }: RunningServer, config: Config) {
+  // Ids of another program's users may be numbers.
   const demo =
-    demoSession && (await database.dataSource.manager.existsBy(User, { id: DEMO_USER }))
+    demoSession &&
+    database.origin === 'own' &&
+    (await database.dataSource.manager.existsBy(User, { id: DEMO_USER }))
       ? { userId: DEMO_USER, session: await demoSession() }
       : null;
   return banner({ url, ide: config.graphqlIde, demo });
@@ -134,8 +144,6 @@ function wholeNumber(text: string): number {
 
 /** One clear line, without a stack trace: what a person at a terminal can act on. */
 function exitWith(error: unknown): never {
-  // Every address of a host was tried, each with an error of its own: the first one tells.
-  const { message } = error instanceof AggregateError ? error.errors[0] : (error as Error);
-  console.error(message);
+  console.error(messageOf(error));
   process.exit(1);
 }

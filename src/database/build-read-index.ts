@@ -25,7 +25,7 @@ export async function buildReadIndex(
       readIndexAdvice(table, 'other') ?? `${table.qualified} is a ${table.kind}: it has no index.`,
     );
   if (table.indexes.some(({ name, valid }) => name === READ_INDEX && !valid)) {
-    say(`Removing ${READ_INDEX}, whose making was broken off.`);
+    say(`Removing ${READ_INDEX}, whose build was interrupted.`);
     await connection.query(`DROP INDEX CONCURRENTLY ${inSchemaOf(table)}`);
   }
   say(`Making ${READ_INDEX}: it waits for transactions that are older, and nobody waits for it.`);

@@ -1,5 +1,5 @@
 /** A column that this role may read. */
-export interface CatalogColumn {
+interface CatalogColumn {
   /** As `format_type` names it, without its modifier; of a domain, the type beneath. */
   readonly type: string;
   readonly nullable: boolean;
@@ -18,7 +18,7 @@ interface CatalogForeignKey {
 
 interface CatalogIndex {
   readonly name: string;
-  /** `false`: its making was broken off. */
+  /** `false`: its build was interrupted. */
   readonly valid: boolean;
   /** The first column; `null`: an expression. */
   readonly column: string | null;

@@ -21,6 +21,12 @@ class LockedDataSource extends DataSource {
     await refuseOtherPrograms(this);
     return super.undoLastMigration(options);
   }
+
+  /** @throws {OtherProgramsTablesError} where it would make the history */
+  override async showMigrations(): Promise<boolean> {
+    await refuseOtherPrograms(this);
+    return super.showMigrations();
+  }
 }
 
 /**

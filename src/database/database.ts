@@ -95,7 +95,7 @@ export class Database {
    *
    * @param options.wait whether to wait for a database that is away, until it is there or closed; what it has then
    *   that cannot be served is waited for as well
-   * @param options.prepare what else must be done before the first query
+   * @param options.prepare what else must be done with tables of this program before the first query
    * @throws whatever does not pass by waiting: wrong credentials, a migration that fails, `TablesNotServableError`
    */
   async open({ wait, prepare }: OpenOptions): Promise<void> {
@@ -106,7 +106,7 @@ export class Database {
         this.#tables = await prepareTables(this.dataSource, this.#log, () => {
           this.#reason = 'migrations are being applied';
         });
-        await prepare?.(this.dataSource);
+        if (this.#tables.origin === 'own') await prepare?.(this.dataSource);
         this.#reason = null;
       } catch (error) {
         if (this.#closed) return;

@@ -5,7 +5,7 @@ import type { Queryable } from './catalog.js';
 
 /** Another than that of migrations: an index is built in no transaction, and may take hours. */
 const LOCK = 7_210_418_554;
-/** Milliseconds. Who waited in a statement would have a snapshot, for which the builder of the index waits. */
+/** Milliseconds. A session that waited in a statement would hold a snapshot, for which the build waits: a deadlock. */
 const POLL_INTERVAL = 500;
 
 /** A connection of its own, with no limit of time. */
@@ -15,9 +15,9 @@ export interface DirectConnection extends Queryable {
 }
 
 /**
- * Connects past the pool, and works while no other instance does.
+ * Connects without the pool, and holds an advisory lock of the session, so that instances take turns.
  *
- * @param say told when another instance is waited for
+ * @param say prints that another instance is waited for
  * @param signal ends the wait, or cancels the statement under way
  */
 export async function withDirectConnection<Result>(
@@ -64,7 +64,7 @@ async function takeTurn(
   for (let attempt = 1; ; attempt++) {
     const rows = await query('SELECT pg_try_advisory_lock($1) AS mine', [LOCK]);
     if ((rows as [{ mine: boolean }])[0].mine) return;
-    if (attempt === 1) say('Another instance is at it: waiting for it.');
+    if (attempt === 1) say('Waiting for another instance, which runs the same command.');
     await sleep(POLL_INTERVAL, undefined, { signal });
   }
 }

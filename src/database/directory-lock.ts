@@ -17,7 +17,8 @@ const PID_NAMESPACE = '/proc/self/ns/pid';
 export class DirectoryInUseError extends Error {
   constructor(directory: string, pid: number) {
     super(
-      `${directory} is in use by process ${pid}: stop that process, or set DATA_DIR to another folder`,
+      `${directory} is in use by process ${pid}: stop that process, or ask its /ready how it is, or set DATA_DIR or ` +
+        'DATABASE_URL to another database',
     );
   }
 }

@@ -72,7 +72,7 @@ export function warningsOf(dataSource: DataSource, tables: Tables): string[] {
     if (!table || unreadable.length === 0) return [];
     const names = unreadable.join(', ');
     return [
-      `${table.qualified}: ${names} must not be read by this role, and are served as null: ${grantSelect(catalog, table, unreadable)}`,
+      `${table.qualified}: ${names} are not readable by this role, and are served as null: ${grantSelect(catalog, table, unreadable)}`,
     ];
   });
   for (const { rowSecurity, qualified } of catalog.tables.values()) {

@@ -50,7 +50,7 @@ function faultsOfTable(catalog: Catalog, { tableName, columns }: EntityMetadata)
       `${tableName} is missing: make it, or set search_path, which is ${catalog.searchPath}, to the schema that has it`,
     ];
   if (table.columns.size === 0)
-    return [`${table.qualified} must not be read by this role: ${grantSelect(catalog, table)}`];
+    return [`${table.qualified} is not readable by this role: ${grantSelect(catalog, table)}`];
   return columns
     .map((column) => faultOfColumn(catalog, table, column))
     .filter((fault) => fault !== null);
@@ -66,7 +66,7 @@ function faultOfColumn(
   const name = column.databaseName;
   const path = `${table.qualified}.${name}`;
   if (table.unreadable.has(name))
-    return `${path} must not be read by this role: ${grantSelect(catalog, table, [name])}`;
+    return `${path} is not readable by this role: ${grantSelect(catalog, table, [name])}`;
   const found = table.columns.get(name);
   if (!found) return `${path} is missing: add it, as ${types.join(' or ')}`;
   const { type, exact } = found;

@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityMetadata } from 'typeorm';
 import { type Catalog, type CatalogTable, type Queryable, readCatalog } from './catalog.js';
 import { type MigrationHistory, pendingOf, readHistory } from './migration-history.js';
 import { MIGRATIONS } from './migrations/migrations.js';
@@ -21,7 +21,7 @@ const OWN_COLUMNS: Record<string, Record<string, string>> = {
 const OWN_KEYS = ['github_app_installation_user_key', 'github_app_installation_user_fkey'];
 
 /** The tables that other programs write as well, and may have made. */
-export const SHARED_TABLES: readonly string[] = Object.keys(OWN_COLUMNS);
+const SHARED_TABLES: readonly string[] = Object.keys(OWN_COLUMNS);
 
 export interface Tables {
   readonly catalog: Catalog;
@@ -53,8 +53,8 @@ export async function inspectTables(database: Queryable): Promise<Tables> {
 }
 
 /** The entities of the shared tables. */
-export function sharedEntities({ entityMetadatas }: DataSource) {
-  return entityMetadatas.filter(({ tableName }) => SHARED_TABLES.includes(tableName));
+export function sharedEntities(dataSource: DataSource): EntityMetadata[] {
+  return SHARED_TABLES.map((name) => dataSource.getMetadata(name));
 }
 
 function isOwn({ tables }: Catalog, { exists, applied }: MigrationHistory): boolean {

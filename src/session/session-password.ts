@@ -14,8 +14,16 @@ export async function sessionPassword({
   dataDirectory: string;
 }): Promise<string> {
   if (configured !== null) return configured;
-  const path = join(dataDirectory, 'session-password');
-  return (await read(path)) ?? generate(dataDirectory, path);
+  return (await readGenerated(dataDirectory)) ?? generate(dataDirectory);
+}
+
+/** @returns `null`: none was generated yet */
+export async function readGenerated(dataDirectory: string): Promise<string | null> {
+  return read(pathIn(dataDirectory));
+}
+
+function pathIn(dataDirectory: string): string {
+  return join(dataDirectory, 'session-password');
 }
 
 async function read(path: string): Promise<string | null> {
@@ -28,7 +36,8 @@ async function read(path: string): Promise<string | null> {
 }
 
 /** Written beside and linked, so that of two that start together the first one's holds, whole. */
-async function generate(directory: string, path: string): Promise<string> {
+async function generate(directory: string): Promise<string> {
+  const path = pathIn(directory);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const draft = `${path}.${process.pid}`;
   const password = randomBytes(32).toString('base64url');

@@ -58,7 +58,7 @@ test('schema prints the committed schema', async () => {
 });
 
 test('--help of every command explains it and ends with 0', async () => {
-  const commands = ['', 'serve ', 'migrate ', 'seed ', 'session ', 'schema '];
+  const commands = ['', 'serve ', 'migrate ', 'seed ', 'doctor ', 'session ', 'schema '];
   const answers = await Promise.all(commands.map((name) => cli(`${name}--help`.split(' '))));
   answers.forEach(({ code, stdout, stderr }, index) => {
     expect([code, stderr]).toEqual([0, '']);

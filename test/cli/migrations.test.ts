@@ -22,7 +22,7 @@ describeOnEachDatabase('TypeORM’s own command line', (kind) => {
     expect((await typeorm('show')).stdout).toMatch(/^\[X\] \d+ CreateUsersAndInstallations\d+$/m);
     expect((await typeorm('revert')).code).toBe(0);
     // Ours finds the database as TypeORM's left it.
-    expect((await cli(['migrate'], env)).stdout).toMatch(/^Applied IndexReads\d+\.$/m);
+    expect((await cli(['migrate'], env)).stdout).toMatch(/^Applied \w+\.\n/);
     await remove();
   });
 });

@@ -68,7 +68,7 @@ test('a second process on the same folder ends with 1 and names the owner', asyn
   expect(await second.code).toBe(1);
   expect(second.stderr()).toBe(
     `${env.DATA_DIR} is in use by process ${owner.pid}: ` +
-      'stop that process, or set DATA_DIR to another folder\n',
+      'stop that process, or ask its /ready how it is, or set DATA_DIR or DATABASE_URL to another database\n',
   );
   expect(JSON.parse(await answerOf(owner.curl))).toHaveLength(3);
   expect(await owner.stop('SIGTERM')).toBe(0);

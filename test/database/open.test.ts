@@ -1,46 +1,22 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { loadConfig } from '../../src/config.js';
 import { createPool } from '../../src/database/create-pool.js';
-import { Database } from '../../src/database/database.js';
+import { createDataSource } from '../../src/database/data-source.js';
 import type { Pool } from '../../src/database/pool.js';
 import { ENTITIES } from '../../src/entities.js';
 import { createDatabase, describeOnEachDatabase, type TestDatabase } from '../helpers/databases.js';
-import { DUMP, tablesOf } from '../helpers/other-tables.js';
-
-interface Opened {
-  /** Why it was not opened. */
-  fault: string;
-  catalog: Database['catalog'];
-  /** Each line of the log: its text, or what it says of the tables. */
-  log: unknown[];
-  /** Whether all that is in the database is as it was. */
-  unchanged: boolean;
-}
-
-/** Opens a database as a start does, but for the end of its pool. */
-async function open(pool: Pool): Promise<Opened> {
-  const log: unknown[] = [];
-  const write = (...[first, text]: unknown[]) =>
-    log.push(text === 'tables found' ? first : (text ?? first));
-  const logger = { info: write, warn: write } as ConstructorParameters<typeof Database>[1];
-  const lent: Pool = {
-    query: (query) => pool.query(query),
-    connect: (callback) => pool.connect(callback),
-    end: async () => {},
-  };
-  const dump = async () => JSON.stringify((await pool.query({ text: DUMP })).rows);
-  const before = await dump();
-  const database = new Database(lent, logger, ENTITIES);
-  const fault = await database.open({ wait: true }).then(
-    () => '',
-    (error: Error) => error.message,
-  );
-  return { fault, catalog: database.catalog, log, unchanged: (await dump()) === before };
-}
+import { open } from '../helpers/open-database.js';
+import { tablesOf } from '../helpers/other-tables.js';
 
 const ADVICE = expect.stringContaining(
   'run CREATE INDEX CONCURRENTLY github_app_installation_read_idx ON public.github_app_installation (neptun_user_id, id)',
 );
+
+/** As `--fake` recorded it. */
+const HISTORY = `CREATE TABLE installations_server_migration (
+    id serial PRIMARY KEY, "timestamp" bigint NOT NULL, name varchar NOT NULL);
+  INSERT INTO installations_server_migration ("timestamp", name)
+    VALUES (1711000000000, 'CreateUsersAndInstallations1711000000000')`;
 
 describeOnEachDatabase('A start', (kind) => {
   let database: TestDatabase;
@@ -96,14 +72,25 @@ describeOnEachDatabase('A start', (kind) => {
   });
 
   test('is not misled by a history that says our migrations were applied', async () => {
-    const { fault, log, unchanged } = await openWith(
-      `${tablesOf()} CREATE TABLE installations_server_migration (
-        id serial PRIMARY KEY, "timestamp" bigint NOT NULL, name varchar NOT NULL);
-       INSERT INTO installations_server_migration ("timestamp", name)
-         VALUES (1711000000000, 'CreateUsersAndInstallations1711000000000')`,
-    );
+    const { fault, log, unchanged } = await openWith(`${tablesOf()}${HISTORY}`);
     expect([fault, unchanged]).toEqual(['', true]);
     expect(log[0]).toMatchObject({ tables: 'of another program' });
+  });
+
+  test('cannot be gone around: TypeORM’s own commands are refused on tables of another program', async () => {
+    await openWith(`${tablesOf()}${HISTORY}`);
+    const dataSource = await createDataSource(pool, ENTITIES).initialize();
+    const commands = [
+      dataSource.runMigrations({ fake: true }),
+      dataSource.undoLastMigration(),
+      dataSource.showMigrations(),
+    ];
+    const refused = await Promise.allSettled(commands);
+    expect(refused.map(({ status }) => status)).toEqual(commands.map(() => 'rejected'));
+    await expect(commands[0]).rejects.toThrow('npm run cli -- migrate --adopt');
+    expect((await open(pool)).fault).toBe('');
+    const history = await pool.query({ text: 'SELECT * FROM installations_server_migration' });
+    expect(history.rows).toHaveLength(1);
   });
 
   test.each([

@@ -1,7 +1,8 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { defaults, seal } from 'iron-webcrypto';
 import { SESSION_HEADER } from '../../src/session/session-cookie.js';
-import { run, serve } from '../cli/process.js';
+import { cli, run, serve } from '../cli/process.js';
+import { createDatabase } from '../helpers/databases.js';
 import { PASSWORD } from '../helpers/server.js';
 
 const USER = 'user123';
@@ -20,14 +21,17 @@ async function sealed(createdAt: number, ttl: number): Promise<string> {
   return text.finally(() => clock.mockRestore());
 }
 
-/** A server whose clock stands still at a time: `true`, where it takes a session for one that holds. */
-async function serverAt(time: number) {
-  const at = new Date(time).toISOString().replace('T', ' ').slice(0, 19);
-  // Timers go on: only what time of day it is stands still.
+/** The environment of a process with another time of day; its timers go on. */
+async function faketime(at: string): Promise<Record<string, string>> {
   const { stdout } = await run('faketime', ['--exclude-monotonic', '-f', at, 'env'], { TZ: 'UTC' });
   const faked = stdout.matchAll(/^(LD_PRELOAD|FAKETIME(?:_DONT_FAKE_MONOTONIC)?)=(.*)$/gm);
+  return Object.fromEntries(Array.from(faked, ([, name, value]) => [name, value]));
+}
+
+/** A server whose clock stands still at a time: `true`, where it takes a session for one that holds. */
+async function serverAt(time: number) {
   const server = await serve({
-    ...Object.fromEntries(Array.from(faked, ([, name, value]) => [name, value])),
+    ...(await faketime(new Date(time).toISOString().replace('T', ' ').slice(0, 19))),
     TZ: 'UTC',
     SESSION_PASSWORD: PASSWORD,
     SESSION_MAX_AGE: String(MAX_AGE / 1000),
@@ -74,4 +78,16 @@ describe.each([
     expect(await server.holds(await sealed(ISSUED, 0))).toBe(skew <= MAX_AGE);
     expect(await server.stop('SIGTERM')).toBe(0);
   });
+});
+
+test.each([
+  ['+0s', 0, '✓'],
+  ['-20s', 0, '!'],
+  ['+20s', 0, '!'],
+  ['+90s', 1, '✗'],
+])('doctor judges a clock that is %s beside the database’s', async (at, expected, mark) => {
+  const { env, remove } = await createDatabase('PostgreSQL');
+  const { code, stdout } = await cli(['doctor'], { ...env, ...(await faketime(at)) });
+  expect([code, stdout]).toEqual([expected, expect.stringContaining(`Clock\n  ${mark} `)]);
+  await remove();
 });

@@ -25,7 +25,7 @@ export class IndexReads1795000000000 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    // Where the history was only told so (--fake), it may be missing.
+    // An operator may have dropped it.
     await runner.query(`DROP INDEX IF EXISTS ${NAME}`);
   }
 }

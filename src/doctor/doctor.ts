@@ -1,0 +1,50 @@
+import { type Config, processEnvironment } from '../config.js';
+import { messageOf } from '../errors.js';
+import { within } from '../timeouts.js';
+import { checkClock } from './clock.js';
+import { checkConfiguration } from './configuration.js';
+import { connect } from './database.js';
+import { type Finding, fault, writeFindings } from './finding.js';
+import { checkSessionPassword } from './session-password.js';
+import { checkTables } from './tables.js';
+
+/** Milliseconds of one check: a table may be locked, a network dead. */
+const CHECK_TIMEOUT = 10_000;
+
+type Report = (title: string, findings: readonly Finding[]) => void;
+
+/**
+ * Checks everything that a server needs, and changes nothing. It prints no secret.
+ *
+ * @param say prints lines for a person
+ * @returns whether nothing is wrong
+ */
+export async function doctor(say: (lines: string) => void): Promise<boolean> {
+  let well = true;
+  const report: Report = (title, findings) => {
+    say(writeFindings(title, findings));
+    well &&= findings.every(({ level }) => level !== 'fault');
+  };
+  const { config, faulty, findings } = checkConfiguration(processEnvironment());
+  report('Configuration', findings);
+  if (!faulty.some((name) => name.endsWith('SESSION_PASSWORD')))
+    report('Session password', await attempt(checkSessionPassword(config)));
+  // Another database than the one that is meant would tell nothing.
+  if (!faulty.includes('DATABASE_URL')) await reportDatabase(config, report);
+  return well;
+}
+
+async function reportDatabase(config: Config, report: Report): Promise<void> {
+  const { findings, dataSource, close } = await connect(config);
+  report('Database', findings);
+  if (dataSource) {
+    report('Tables', await attempt(checkTables(dataSource)));
+    if (config.databaseUrl !== null) report('Clock', await attempt(checkClock(dataSource)));
+  }
+  await close();
+}
+
+async function attempt(check: Promise<Finding[]>): Promise<Finding[]> {
+  const timedOut = () => new Error(`no answer within ${CHECK_TIMEOUT / 1000} s`);
+  return within(CHECK_TIMEOUT, check, timedOut).catch((error) => [fault(messageOf(error))]);
+}
