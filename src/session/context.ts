@@ -4,29 +4,25 @@ import type { UserRow } from '../users/user.reader.js';
 import type { SessionReader } from './session-reader.js';
 import type { Viewer } from './viewer.js';
 
-/** What resolvers and routes know of a request. */
 export interface Context {
   /** The signed-in user; `null`: anonymous. */
   readonly viewer: Viewer | null;
-  /** Writes with the id of the request. */
   readonly log: FastifyBaseLogger;
-  /** When its reads are over, by `performance.now()`, once there is one. */
+  /** Deadline of its reads, by `performance.now()`; set by the first one. */
   readsUntil?: number;
-  /** The viewer's own, once they are asked for: a request reads them once, also where that fails. */
+  /** Both rows are read once for each request, also if the read fails. */
   ownInstallations?: Promise<UserInstallations | null>;
-  /** The same of the viewer's row in the table of users. */
   ownRow?: Promise<UserRow | null>;
-  /** When its first very long list is late, by `performance.now()`, and whether that has begun. */
+  /** Deadline of its first large list to begin, by `performance.now()`. */
   lists?: { until: number; begun: boolean };
-  /** Whether its compiled query failed: it is left to Apollo Server, which goes on with a copy of this. */
+  /** Whether its compiled query failed and falls back to Apollo's execution, with a copy of this context. */
   compiledFailed?: boolean;
 }
 
-/** The one way from a request to who asks, for GraphQL and REST alike. A bad session is anonymous. */
+/** Builds the context of GraphQL and REST requests. A request with an invalid session is anonymous. */
 export interface ContextBuilder {
-  /** At once, as for most requests; `null`: the request brings a seal that must be opened first. */
+  /** `null`: the session is not cached; its seal must be opened first. */
   remembered(request: FastifyRequest): Context | null;
-  /** Opens the seal, which takes up to milliseconds. */
   opened(request: FastifyRequest): Promise<Context>;
 }
 

@@ -148,7 +148,7 @@ describe('A manifest that cannot be right is named at the start', () => {
   ])('%s', (_what, content) => {
     expect(() => load(manifest(content))).toThrow(ConfigError);
     expect(() => load(manifest(content))).toThrow(
-      'OPERATIONS_MANIFEST must be the path of an apollo-persisted-query-manifest, version 1 (it is none)',
+      'OPERATIONS_MANIFEST must be the path of an apollo-persisted-query-manifest, version 1 (not a manifest)',
     );
   });
 
