@@ -23,7 +23,8 @@ const CODES = {
   },
   QUERY_NOT_IN_SAFELIST: {
     status: 400,
-    message: 'This server runs only the operations of its manifest, and this is none of them',
+    message:
+      'This server runs only the operations of its manifest, which does not contain this one',
     description: 'the server runs only the operations of its manifest (HTTP 400): ask its operator',
   },
   RATE_LIMITED: {

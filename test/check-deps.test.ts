@@ -68,12 +68,7 @@ test.each<[what: string, file: string, change: (json: Json) => void, message: st
     entry('@swc/core-linux-x64-gnu', { integrity: undefined }),
     '@swc/core-linux-x64-gnu@',
   ],
-  [
-    'an install script',
-    BENCH,
-    entry('pg', { hasInstallScript: true }),
-    'runs a script at its install',
-  ],
+  ['an install script', BENCH, entry('pg', { hasInstallScript: true }), 'has an install script'],
   [
     'a known vulnerability',
     LOCK,
@@ -96,7 +91,7 @@ test.each<[what: string, file: string, change: (json: Json) => void, message: st
     'an engines range that no dependency requires',
     LOCK,
     entry('typeorm', { engines: { node: '>=18' } }),
-    'promise what they do',
+    'which no dependency requires',
   ],
 ])('%s is a violation', async (_what, file, change, message) => {
   const { code, stderr } = await check(file, change);

@@ -36,7 +36,7 @@ export function handleErrors(app: FastifyInstance): void {
     reply
       .code(404)
       .header('cache-control', 'private, no-store')
-      .send(errorBody(404, 'No such route: /openapi.json describes those there are')),
+      .send(errorBody(404, 'No such route: see /openapi.json')),
   );
 }
 

@@ -96,10 +96,10 @@ describeOnEachDatabase('POST /graphql', (kind) => {
 
   test('returns the same response for another user and for a missing one', async () => {
     const me = await server().addUser();
-    const stranger = await server().addUser(['1']);
+    const other = await server().addUser(['1']);
     const query = 'query ($id: ID!) { user(id: $id) { id installations { id } } }';
     const [foreign, missing] = await Promise.all(
-      [stranger, `user-${'0'.repeat(stranger.length - 5)}`].map(async (id) => {
+      [other, `user-${'0'.repeat(other.length - 5)}`].map(async (id) => {
         const response = await server().graphql({ query, variables: { id } }, { as: me });
         return response.text();
       }),
@@ -128,12 +128,12 @@ describeOnEachDatabase('POST /graphql', (kind) => {
 
   test('returns a result for each alias', async () => {
     const me = await server().addUser(['3']);
-    const stranger = await server().addUser(['4']);
+    const other = await server().addUser(['4']);
     const response = await server().graphql(
       {
         query: `{
           mine: user(id: "${me}") { ...Ids }
-          theirs: user(id: "${stranger}") { ...Ids }
+          theirs: user(id: "${other}") { ...Ids }
           again: viewer { ...Ids }
         }
         fragment Ids on User { id installations { githubInstallationId } }`,

@@ -58,8 +58,8 @@ describe('a server with the cookie of a web application', () => {
     const forged = cookie.slice(0, middle) + changed + cookie.slice(middle + 1);
     expect(await statusFor(id, { cookie: forged })).toBe(401);
     expect(await statusFor(id, { cookie, [SESSION_HEADER]: 'nonsense' })).toBe(401);
-    const stranger = await signIn(issuer, { id }, { password: 'x'.repeat(32) });
-    expect(await statusFor(id, { cookie: stranger })).toBe(401);
+    const foreign = await signIn(issuer, { id }, { password: 'x'.repeat(32) });
+    expect(await statusFor(id, { cookie: foreign })).toBe(401);
   });
 
   test.each(['nonsense', `${SESSION_COOKIE}=`, `${SESSION_COOKIE}=Fe26.2*******`, '%;=;;'])(
