@@ -1,14 +1,13 @@
 /**
- * Holds what is installed to its rules, offline: exact versions, a lock that agrees, checksums, no script that
- * runs at an install, Node.js versions that everything runs on, and no version with a known hole.
- * Run from the folder of the root package; it tells every violation, one a line, and exits with 1.
+ * Checks the manifests and locks offline: exact versions, checksums, no install scripts, supported versions of
+ * Node.js, no known vulnerabilities. Run in the root folder; prints one violation per line and exits with 1.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const FOLDERS = ['.', 'bench'];
 
-/** Packages that would run a script at an install, and why they are fine: it is never run (`--ignore-scripts`). */
+/** Allowed packages with an install script, which never runs (`--ignore-scripts`), and what it would do. */
 const INSTALL_SCRIPTS = {
   '@apollo/protobufjs': 'compares version schemes, and prints a warning',
   '@parcel/watcher': 'builds from source where no binary fits; only for watching tests',
@@ -16,8 +15,8 @@ const INSTALL_SCRIPTS = {
 };
 
 /**
- * Binaries for platforms that neither CI nor the server runs on may lack a checksum: the registry that the
- * lock was made with did not have them. npm takes them unchecked, on those platforms only, for development.
+ * Binaries that may lack a checksum on platforms other than those of CI and the server: the registry of the
+ * lock did not have them. npm installs them unchecked, for development only.
  */
 const UNCHECKED = [
   '@biomejs/cli-',
@@ -26,7 +25,7 @@ const UNCHECKED = [
   '@unrs/resolver-binding-',
 ];
 
-/** The first version without the hole, for each major version that got one; later majors have it from the start. */
+/** The first fixed version of each major version that was fixed; later major versions are not affected. */
 const FLOORS = {
   '@apollo/server': { '5.5.0': 'GHSA-9q82-xgwf-vj6h' },
   '@babel/helpers': { '7.26.10': 'GHSA-968p-4wvh-cqc8' },
@@ -102,11 +101,10 @@ function checkManifest({ folder, manifest, root, packages }) {
 function checkEntry(folder, entry) {
   const { name, version, resolved, integrity, link } = entry;
   const refuseEntry = (what) => refuse(folder, `${name}@${version} ${what}`);
-  // Without it npm asks its own registry: neither git nor a foreign host can be meant.
+  // Without `resolved` npm uses its configured registry, never git or another host.
   if (resolved !== undefined || link) refuseEntry(`comes from ${resolved}, not from the registry`);
   if (!/^sha512-/.test(integrity ?? '') && !mayBeUnchecked(entry)) refuseEntry('has no checksum');
-  if (entry.hasInstallScript && !(name in INSTALL_SCRIPTS))
-    refuseEntry('runs a script at its install');
+  if (entry.hasInstallScript && !(name in INSTALL_SCRIPTS)) refuseEntry('has an install script');
   const [floor, advisory] = floorOf(name, version);
   if (floor && compare(version, floor) < 0) refuseEntry(`is below ${floor}: ${advisory}`);
 }
@@ -119,13 +117,13 @@ function mayBeUnchecked({ name, optional, os = [], cpu = [], libc = [] }) {
   return optional && !runsHere && UNCHECKED.some((prefix) => name.startsWith(prefix));
 }
 
-/** That of its own major version; else the highest, which all later majors are above. */
+/** The floor of the same major version; else the highest, which later major versions exceed. */
 function floorOf(name, version) {
   const floors = Object.entries(FLOORS[name] ?? {});
   return floors.find(([floor]) => majorOf(floor) === majorOf(version)) ?? floors.at(-1) ?? [];
 }
 
-/** The project promises just what its dependencies keep: no more, and no less. */
+/** `engines` of the project must be exactly what its dependencies support. */
 function checkEngines({ folder, manifest, packages }) {
   const promised = manifest.engines.node;
   for (const { name, version, engines } of packages) {
@@ -135,10 +133,10 @@ function checkEngines({ folder, manifest, packages }) {
     }
   }
   if (!packages.some(({ engines }) => engines?.node === promised))
-    refuse(folder, `no dependency needs Node.js ${promised}: promise what they do`);
+    refuse(folder, `engines has Node.js ${promised}, which no dependency requires`);
 }
 
-/** An exception for what is no longer there would wait for something else of that name. */
+/** An exception for a removed package could later apply to another one of that name. */
 function checkTables(packages) {
   for (const name of [...Object.keys(FLOORS), ...Object.keys(INSTALL_SCRIPTS)]) {
     if (!packages.some((entry) => entry.name === name))
@@ -146,7 +144,7 @@ function checkTables(packages) {
   }
 }
 
-/** npm's ranges as far as `engines` use them: alternatives of `>=`, `^`, and versions that leave parts open. */
+/** The subset of npm's ranges that `engines` use: alternatives of `>=`, `^` and partial versions. */
 function admits(range, version) {
   return range.split('||').some((alternative) =>
     alternative
@@ -155,7 +153,7 @@ function admits(range, version) {
       .split(/\s+/)
       .every((part) => {
         const [, operator, bound] = /^(>=|\^|)(\d+(?:\.\d+){0,2})(?:\.[x*])?$/.exec(part) ?? [];
-        if (bound === undefined) throw new Error(`This range cannot be read yet: ${range}`);
+        if (bound === undefined) throw new Error(`unsupported range: ${range}`);
         const sameMajor = operator === '>=' || majorOf(bound) === majorOf(version);
         return sameMajor && compare(version, bound) >= 0;
       }),

@@ -25,16 +25,16 @@ import { UserReader } from './users/user.reader.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks; set before any handler of the API runs. */
+    /** Set before any handler of the API runs. */
     context: Context;
-    /** Whether its session is still to be opened. */
+    /** Whether its seal must still be opened. */
     bringsSeal: boolean;
   }
 }
 
-/** Bytes. A request of this API is a query and its variables. */
+/** Bytes. A body holds a query and its variables. */
 const BODY_LIMIT = 1024 * 1024;
-/** Characters. The user service decides what a user id may be, not the router. */
+/** Characters. `users/access.ts` limits the length of a user id, not the router. */
 const MAX_PARAM_LENGTH = 16 * 1024;
 
 export interface AppDependencies {
@@ -42,11 +42,11 @@ export interface AppDependencies {
   log: FastifyBaseLogger;
   database: Pick<Database, 'query' | 'tableOf' | 'reachable' | 'notReadyReason'>;
   sessions: SessionReader;
-  /** Makes a sealed session of the demo user; `null`: no link signs a browser in. */
+  /** Makes a sealed session of the demo user; `null`: no sign-in link. */
   demoSession: (() => Promise<string>) | null;
 }
 
-/** The whole application, ready to listen. It closes nothing that it was handed. */
+/** Builds the application. It does not close its dependencies. */
 export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
   const { config, log, database, sessions, demoSession } = dependencies;
   const app: FastifyInstance = fastify({
@@ -59,15 +59,15 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     http: {
       headersTimeout: REQUEST_TIMEOUT,
       connectionsCheckingInterval: REQUEST_TIMEOUT_INTERVAL,
-      // So that a second Host is seen (RFC 9112 §3.2), which Node.js would drop.
+      // Makes a second Host visible (RFC 9112 §3.2), which Node.js would drop.
       joinDuplicateHeaders: true,
     },
     requestTimeout: REQUEST_TIMEOUT,
     connectionTimeout: SILENCE_TIMEOUT,
-    // It would count for the end as well, which has bounds of its own: server.ts.
+    // It would apply to shutdown hooks too, which server.ts limits.
     pluginTimeout: 0,
     forceCloseConnections: 'idle',
-    // Until the last connection is closed, whoever asks is answered.
+    // Requests are served until the last connection is closed.
     return503OnClosing: false,
     frameworkErrors: handleFrameworkError,
     clientErrorHandler,
@@ -103,7 +103,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     api.decorateRequest('context');
     api.decorateRequest('bringsSeal', false);
     api.addHook('onRequest', (request, reply, done) => {
-      // Before the answer is known: errors and refusals depend on the session as well.
+      // Set for errors too, which also depend on the session.
       const vary = reply.hasHeader('vary') ? `${reply.getHeader('vary')}, ` : '';
       reply.header('vary', `${vary}${SESSION_HEADERS}`);
       reply.header('cache-control', 'private, no-store');
@@ -113,7 +113,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
       done();
     });
     shedLoad(api);
-    // After what costs nothing, and before a seal is tried, which costs milliseconds.
+    // Before a seal is opened, which costs milliseconds.
     await limitRates(api, { signedIn: config.rateLimit, anonymous: config.rateLimitAnonymous });
     api.addHook('preValidation', (request, _reply, done) => {
       if (!request.bringsSeal) return done();
@@ -128,7 +128,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   openApiRoutes(app);
   healthRoutes(app, { shutdownDelay: config.shutdownDelay, database });
   if (config.graphqlIde) {
-    // Not loaded where it is off, as in production: it holds some 10 MB.
+    // Loaded only if enabled: it takes about 10 MB.
     const { exploreRoutes } = await import('./explore/explore.routes.js');
     await exploreRoutes(app, demoSession);
   }

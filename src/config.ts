@@ -5,18 +5,16 @@ import { loadEnvFile } from 'node:process';
 import { z } from 'zod';
 import { type Operations, readManifest } from './graphql/operations-manifest.js';
 
-/** Everything that can be configured, validated and frozen. A feature that is off is `null`. */
+/** The validated configuration, frozen. A disabled feature is `null`. */
 export type Config = Readonly<ReturnType<typeof toConfig>>;
 
-/** A configuration that cannot be right. Its message names every variable at fault, one a line. */
+/** Its message names every variable at fault, one on each line. */
 export class ConfigError extends Error {
   /** Each begins with the name of the variable, and shows no value. */
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {
-    super(
-      ['The configuration cannot be right:', ...faults.map((fault) => `  ${fault}`)].join('\n'),
-    );
+    super(['Invalid configuration:', ...faults.map((fault) => `  ${fault}`)].join('\n'));
     this.faults = faults;
   }
 }
@@ -90,17 +88,14 @@ const Environment = z
     },
   );
 
-/** Names of all environment variables that are read. */
 export const VARIABLES = Object.keys(Environment.shape);
 
 /**
- * Reads and validates the whole configuration at once.
- *
- * @param env where to read from; without it, the process's environment over an optional `.env` file
- * @throws {ConfigError} naming every variable at fault; values are never repeated, as they may be secret
+ * @param env defaults to the process's environment over an optional `.env` file
+ * @throws {ConfigError} with the names, never the values, of invalid variables: values may be secret
  */
 export function loadConfig(env: NodeJS.ProcessEnv = processEnvironment()): Config {
-  // An empty variable is how shells and compose files say "unset".
+  // Shells and compose files set a variable to the empty string to unset it.
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
   const parsed = Environment.safeParse(set);
   if (parsed.success) return Object.freeze(toConfig(parsed.data));
@@ -113,29 +108,29 @@ function toConfig(env: z.output<typeof Environment>) {
   const production = env.NODE_ENV === 'production';
   return {
     environment: env.NODE_ENV,
-    /** PostgreSQL's URL; `null`: the embedded database in `dataDirectory`. */
+    /** `null`: the embedded database in `dataDirectory`. */
     databaseUrl: env.DATABASE_URL ?? null,
-    /** Absolute path of the folder of the embedded database and the development password. */
+    /** Absolute path; holds the embedded database and the development password. */
     dataDirectory: resolve(env.DATA_DIR),
-    /** What opens a session cookie, the current password first; `null` only in development: generate it. */
+    /** `null`, in development only: one is generated. */
     sessionPassword: env.SESSION_PASSWORD ?? env.NUXT_SESSION_PASSWORD ?? null,
     sessionPasswordPrevious: env.SESSION_PASSWORD_PREVIOUS ?? null,
     /** Seconds since the session's `createdAt`; `null`: only the seal's own expiry counts. */
     sessionMaxAge: env.SESSION_MAX_AGE ?? null,
     host: env.HOST ?? (production ? '0.0.0.0' : '127.0.0.1'),
     port: env.PORT,
-    /** Where Prometheus finds `/metrics`, on the same host; `null`: nothing is counted. */
+    /** Port of `/metrics`, on the same host; `null`: no metrics. */
     metricsPort: env.METRICS_PORT ?? null,
     corsOrigins: env.CORS_ORIGINS,
-    /** Requests a minute; `null`: no limit. */
+    /** Requests per minute; `null`: no limit. */
     rateLimit: env.RATE_LIMIT || null,
     rateLimitAnonymous: env.RATE_LIMIT_ANONYMOUS || null,
     trustProxy: env.TRUST_PROXY,
-    /** Sandbox, the offline IDE and introspection. */
+    /** Enables Sandbox, the offline IDE and introspection. */
     graphqlIde: env.GRAPHQL_IDE ?? !production,
-    /** The only GraphQL operations that run; `null`: any. */
+    /** The only GraphQL operations that are accepted; `null`: any. */
     operations: env.OPERATIONS_MANIFEST ?? null,
-    /** Seconds between the signal to end and the last request that is accepted. */
+    /** Seconds between the stop signal and the last accepted request. */
     shutdownDelay: env.SHUTDOWN_DELAY,
     logLevel: env.LOG_LEVEL,
   };
@@ -152,7 +147,7 @@ function readOperations(path: string, context: z.RefinementCtx): Operations {
     return readManifest(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const message = `must be the path of an apollo-persisted-query-manifest, version 1 (${code ?? 'it is none'})`;
+    const message = `must be the path of an apollo-persisted-query-manifest, version 1 (${code ?? 'not a manifest'})`;
     context.addIssue({ code: 'custom', message });
     return z.NEVER;
   }

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyBaseLogger } from 'fastify';
 import { GraphQLError } from 'graphql';
 
-/** What a caller can be told, each with its GraphQL code, its HTTP status and what to do next. */
+/** Errors that a caller may see; `description` is Markdown for the schema. */
 const CODES = {
   UNAUTHENTICATED: {
     status: 401,
@@ -23,7 +23,8 @@ const CODES = {
   },
   QUERY_NOT_IN_SAFELIST: {
     status: 400,
-    message: 'This server runs only the operations of its manifest, and this is none of them',
+    message:
+      'This server runs only the operations of its manifest, which does not contain this one',
     description: 'the server runs only the operations of its manifest (HTTP 400): ask its operator',
   },
   RATE_LIMITED: {
@@ -45,23 +46,19 @@ const CODES = {
 
 export type ErrorCode = keyof typeof CODES;
 
-/** Markdown for the schema's readers: every `extensions.code`, and what to do about it. */
 export const ERROR_CODES_DESCRIPTION = Object.entries(CODES)
   .map(([code, { description }]) => `- \`${code}\`: ${description}`)
   .join('\n');
 
-/** Seconds after which a caller may expect the database back. */
+/** Seconds after which a caller may retry a 503. */
 export const RETRY_AFTER = 2;
 
-/**
- * An error that a caller may see as it is. Everything else that is thrown is masked
- * as `INTERNAL_SERVER_ERROR` before it leaves the server.
- */
+/** An error that is sent to the caller. Any other is masked as `INTERNAL_SERVER_ERROR`. */
 export class CodedError extends GraphQLError {
-  /** HTTP status of the same failure over REST. */
+  /** HTTP status of the error over REST. */
   readonly status: number;
 
-  /** @param options.message what can be said beyond the code's own message, in its place */
+  /** @param options.message replaces the default message of the code */
   constructor(code: ErrorCode, options: { cause?: unknown; message?: string } = {}) {
     const { status, message } = CODES[code];
     super(options.message ?? message, { extensions: { code } });
@@ -73,7 +70,7 @@ export class CodedError extends GraphQLError {
 /** The documented body of every REST error. */
 export interface ErrorBody {
   statusCode: number;
-  /** The standard reason phrase of the status. */
+  /** Reason phrase of the status. */
   statusMessage: string;
   data: { message: string };
 }
@@ -82,12 +79,9 @@ export function errorBody(statusCode: number, message: string): ErrorBody {
   return { statusCode, statusMessage: STATUS_CODES[statusCode] ?? 'Error', data: { message } };
 }
 
-/**
- * Logs what its caller is not told: the cause of an outage as a warning, anything unforeseen as an
- * error. A caller's own mistakes are answered, not logged.
- */
+/** Logs the cause of an outage as a warning, and unexpected errors; not the caller's mistakes. */
 export function logFailure(log: FastifyBaseLogger, error: unknown): void {
-  if (!(error instanceof GraphQLError)) log.error({ err: error }, 'unforeseen failure');
+  if (!(error instanceof GraphQLError)) log.error({ err: error }, 'unexpected error');
   else if (error.cause !== undefined) log.warn({ err: error.cause }, error.message);
 }
 

@@ -26,16 +26,16 @@ export const MAX_CONNECTIONS = [USER_SLOTS, ...Object.values(INSTALLATION_SLOTS)
 );
 
 export interface RunningServer {
-  /** Where it listens, without a trailing slash. */
+  /** Without a trailing slash. */
   url: string;
-  /** The same of the metrics; `null`: they are off. */
+  /** `null`: no metrics. */
   metricsUrl: string | null;
-  /** Settles when the database is there and migrated; until then the API answers 503. */
+  /** Settles when the database is reachable and migrated; until then the API answers 503. */
   ready: Promise<void>;
-  /** A sealed session of the demo user; `null`: nobody may have one. */
+  /** Makes a sealed session of the demo user; `null`: not allowed. */
   demoSession: (() => Promise<string>) | null;
   database: Database;
-  /** Takes requests for `config.shutdownDelay` more, ends those under way, then the database. */
+  /** Accepts requests for `config.shutdownDelay` seconds more, drains them, closes the database. */
   close(): Promise<void>;
 }
 
@@ -43,7 +43,7 @@ export function createLog(config: Pick<Config, 'logLevel'>): FastifyBaseLogger {
   return pino({ level: config.logLevel, serializers: { err: describeError } });
 }
 
-/** Puts the application on its database and listens. The process itself belongs to `main.ts`. */
+/** Starts the application on its database. Signals and exits are handled in `main.ts`. */
 export async function startServer(
   config: Config,
   log: FastifyBaseLogger = createLog(config),
@@ -62,12 +62,12 @@ export async function startServer(
   );
   const database = new Database(pool, log, ENTITIES);
   const app = await buildApp({ config, log, database, sessions, demoSession: demo });
-  // Only a database of our own is filled without being asked: another may hold real users.
+  // Only the embedded database is seeded: another one may hold real users.
   const ownDatabase = config.databaseUrl === null && config.environment !== 'production';
   const metrics = await listenForMetrics(pool, config);
   const ready = database.open({ wait: true, prepare: ownDatabase ? seedOnce : undefined });
-  // GraphQL says SERVICE_UNAVAILABLE with HTTP 200, which a balancer takes for an answer: where the database
-  // is there, nobody shall meet an instance that has not reached it yet.
+  // GraphQL reports SERVICE_UNAVAILABLE with HTTP 200, which a load balancer takes for success: the port
+  // opens once the database is reached, or after a limited wait.
   await Promise.race([ready, sleep(HEAD_START, undefined, { ref: false })]);
   await listen(app, config);
   return {
@@ -77,7 +77,7 @@ export async function startServer(
     demoSession: demo,
     database,
     async close() {
-      // A client that keeps half a request back may not keep the process.
+      // A client that withholds half a request must not keep the process alive.
       const patience = setTimeout(
         () => app.server.closeAllConnections(),
         config.shutdownDelay * 1000 + DRAIN_TIMEOUT,
@@ -94,9 +94,8 @@ export async function startServer(
 }
 
 /**
- * Whether anybody may become the demo user. Not in production, and as `NODE_ENV` is easily forgotten, not
- * where others can reach the port and a real user may have the demo user's id, or the web application may
- * take its session.
+ * Whether a demo sign-in is offered: not in production. As `NODE_ENV` is easily forgotten, nor on a port
+ * that others can reach, if its users or its password may be real.
  */
 function allowsDemo({
   environment,
@@ -116,7 +115,6 @@ async function listen(app: FastifyInstance, { host, port }: Config): Promise<voi
 
 async function listenForMetrics(pool: Pool, { host, metricsPort }: Config): Promise<Server | null> {
   if (metricsPort === null) return null;
-  // Not loaded where it is off.
   const { createMetricsServer } = await import('./observability/metrics.js');
   const server = createMetricsServer(pool).listen(metricsPort, host);
   await once(server, 'listening').catch((error) =>
@@ -138,7 +136,7 @@ function explain(
   );
 }
 
-/** An address that can be pasted: `0.0.0.0` listens everywhere, but is nowhere to call. */
+/** `0.0.0.0` is an address to listen on, not one to connect to. */
 function baseUrl(server: Server): string {
   const { address, family, port } = server.address() as AddressInfo;
   const anywhere = address === '0.0.0.0' || address === '::';

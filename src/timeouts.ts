@@ -1,62 +1,53 @@
 /**
- * Every time-out of the process, in milliseconds. They agree so that who asks first gives up last:
+ * All timeouts, in milliseconds. Each layer outlasts the one below it, so that the caller times out last:
  *
- * - A read waits for its turn, and for its statement with a connection: a shared one, and then one of its own
- *   where the first was late. 400, 700, 400 and 1,200: no caller waits for three seconds, on a busy machine
- *   either, as a request's second read has what its first has left.
- * - A statement that is given up is cancelled on the server as well, in the background.
- * - Very long lists then wait for those of their user's other requests: 1,500, and what the one under way still takes.
- * - A request, and the drain at the end, outlast all of that.
+ * - A read waits for a slot (400) and a shared statement (700); if that times out, for another slot (400)
+ *   and a statement of its own (1,200). A request's second read has what its first one left: below 3 s.
+ * - A request, and the drain at shutdown, outlast all of that.
  */
 
-/** Before a request too many is refused: see docs/decisions/0009-faults.md. */
+/** Delay of a 503 under overload: see docs/decisions/0009-faults.md. */
 export const REFUSAL_DELAY = 750;
-/**
- * A read's wait for its turn, while as many statements as may be are under way and none succeeds. Where they
- * do, it is longer, and its statement's time shorter by as much.
- */
+/** The wait for a slot in the queue; longer while statements succeed, at the expense of the next statement. */
 export const SLOT_TIMEOUT = 400;
-/** For a connection from the pool, and for a new one to be opened: the pool knows one time for both. */
+/** The pool uses one timeout for a free connection and for opening a new one. */
 export const CONNECTION_TIMEOUT = 1_000;
 /**
- * A statement of the read path with the wait for a connection, by the client's own clock: a server behind
- * a dead network keeps no time, and PgBouncer refuses `statement_timeout` at the start of a connection.
- * Migrations take as long as they take.
+ * A statement of the read path, with the wait for a connection, by the client's clock: a server behind a
+ * dead network enforces no timeout, and PgBouncer rejects `statement_timeout` as a startup parameter.
  */
 export const STATEMENT_TIMEOUT = 1_200;
-/** The same of a statement that several reads share: each gets one of its own after it. */
+/** A statement that several reads share; after it, each read gets its own. */
 export const SHARED_STATEMENT_TIMEOUT = 700;
-/** All that the reads of a request may take together. */
+/** All reads of one request together. */
 export const READS_TIMEOUT =
   SLOT_TIMEOUT + SHARED_STATEMENT_TIMEOUT + SLOT_TIMEOUT + STATEMENT_TIMEOUT;
-/** A request's very long lists' wait for their user's others: what comes to its turn later is refused. */
-export const LISTS_TIMEOUT = 1_500;
-/** To deliver the cancellation of a statement that was given up. */
+/** Delivery of a CancelRequest. */
 export const CANCEL_TIMEOUT = 1_000;
-/** For a client to send its request, from its first byte or from its connection. */
+/** A client's time to send its request. */
 export const REQUEST_TIMEOUT = 14_000;
-/** Between two looks for clients that are late: Node.js looks every 30 s by itself. */
+/** Between two checks for REQUEST_TIMEOUT: the default of Node.js is 30 s. */
 export const REQUEST_TIMEOUT_INTERVAL = 500;
-/**
- * Without a byte in either direction, as from a client that does not read its answer: what is being written
- * is given the same again. More than the database is ever waited for.
- */
+/** A socket without traffic, as of a client that does not read; longer than any wait for the database. */
 export const SILENCE_TIMEOUT = 6_000;
-/** After which a start listens without its database. */
+/** The wait for the database before the port opens without it. */
 export const HEAD_START = 2_000;
-/** A probe's wait for the database. */
 export const PROBE_TIMEOUT = 1_000;
-/** For a connection to be idle once the end has begun. */
+/** Idle time of a connection during shutdown. */
 export const FINAL_IDLE_TIMEOUT = 1_000;
-/** For requests under way to end when the server stops. */
+/** Requests in flight at shutdown. */
 export const DRAIN_TIMEOUT = 10_000;
-/** For statements under way to end then: those of requests do, a migration is rolled back. */
+/** Statements in flight after that; an unfinished migration is rolled back. */
 export const DATABASE_DRAIN_TIMEOUT = 3_000;
 
-/** @returns the work's result; it goes on when its time is over, but nobody hears of it */
-export function within<T>(milliseconds: number, work: Promise<T>, late: () => Error): Promise<T> {
+/** Rejects at the timeout; `work` goes on, and its result is discarded. */
+export function within<T>(
+  milliseconds: number,
+  work: Promise<T>,
+  timedOut: () => Error,
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timeout = setTimeout(() => reject(late()), milliseconds);
+    const timeout = setTimeout(() => reject(timedOut()), milliseconds);
     const end = () => clearTimeout(timeout);
     work.then(resolve, reject).then(end);
   });

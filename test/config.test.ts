@@ -4,7 +4,7 @@ import { ConfigError, loadConfig, VARIABLES } from '../src/config.js';
 
 const PASSWORD = 'p'.repeat(32);
 
-test('an empty environment is a development server on the embedded database', () => {
+test('the default is a development server on the embedded database', () => {
   expect(loadConfig({})).toMatchObject({
     environment: 'development',
     databaseUrl: null,
@@ -23,7 +23,7 @@ test('an empty environment is a development server on the embedded database', ()
   });
 });
 
-test('production listens everywhere and shows no explorers unless told to', () => {
+test('production listens on all addresses, and serves no explorers by default', () => {
   const production = { NODE_ENV: 'production', SESSION_PASSWORD: PASSWORD };
   expect(loadConfig(production)).toMatchObject({ host: '0.0.0.0', graphqlIde: false });
   expect(loadConfig({ ...production, GRAPHQL_IDE: 'true', HOST: '::1' })).toMatchObject({
@@ -32,7 +32,7 @@ test('production listens everywhere and shows no explorers unless told to', () =
   });
 });
 
-test('every fault is named in one message, and no value is repeated', () => {
+test('one message names every invalid variable, and no value', () => {
   const faults = {
     DATABASE_URL: 'mysql://secret@host/db',
     SESSION_PASSWORD: 'too-short-secret',
@@ -60,19 +60,19 @@ test('every fault is named in one message, and no value is repeated', () => {
   expect(message).not.toContain('secret');
 });
 
-test('production without a password says which variable is missing', () => {
+test('a missing password in production is named beside other invalid variables', () => {
   expect(() => loadConfig({ NODE_ENV: 'production', PORT: 'x' })).toThrow(
     /PORT must.*SESSION_PASSWORD is required in production/s,
   );
 });
 
-test('the web application’s own name of the password is read as well, ours first', () => {
+test('SESSION_PASSWORD takes precedence over NUXT_SESSION_PASSWORD', () => {
   expect(loadConfig({ NUXT_SESSION_PASSWORD: PASSWORD }).sessionPassword).toBe(PASSWORD);
   const both = { NUXT_SESSION_PASSWORD: PASSWORD, SESSION_PASSWORD: 'q'.repeat(32) };
   expect(loadConfig(both).sessionPassword).toBe('q'.repeat(32));
 });
 
-test('zero switches a rate limit off, an empty variable is unset, lists are split', () => {
+test('zero disables a rate limit, an empty variable is unset, lists are split', () => {
   expect(
     loadConfig({
       RATE_LIMIT: '0',
@@ -89,7 +89,7 @@ test('zero switches a rate limit off, an empty variable is unset, lists are spli
 });
 
 test.each(['0.0.0.0/0', '::/0', '10.0.0.0/33', '10.0.0.0/8/8', 'proxy.example'])(
-  'TRUST_PROXY=%s is refused: it trusts everybody, or names no address',
+  'TRUST_PROXY=%s is refused: it trusts every address, or is not an address',
   (address) => {
     expect(() => loadConfig({ TRUST_PROXY: address })).toThrow('\n  TRUST_PROXY must');
   },
@@ -99,7 +99,7 @@ test('the configuration is frozen', () => {
   expect(Object.isFrozen(loadConfig({}))).toBe(true);
 });
 
-test('.env.example and the README name the variables of the code, all of them and no others', () => {
+test('.env.example lists exactly the variables of the code, and the README documents them', () => {
   const example = readFileSync('.env.example', 'utf8');
   const named = [...example.matchAll(/^#? ?([A-Z_]+)=/gm)].map(([, name]) => name);
   expect(named.sort()).toEqual([...VARIABLES].sort());

@@ -3,8 +3,8 @@ import { serve } from './cli/process.js';
 import { createDatabase, describeOnPostgres } from './helpers/databases.js';
 import { cookieOf, PASSWORD } from './helpers/server.js';
 
-/** Tells on stdout of every connection that the process tries to open, whichever library asks for it. */
-const TELL_CONNECTIONS = `
+/** Prints every connection that the process opens, by any library. */
+const PRINT_CONNECTIONS = `
   import { Socket } from 'node:net';
   const { connect } = Socket.prototype;
   Socket.prototype.connect = function (...args) {
@@ -14,12 +14,12 @@ const TELL_CONNECTIONS = `
   };`;
 
 describeOnPostgres('The server', () => {
-  test('connects to nobody but its database, whatever a request names', async () => {
+  test('connects only to its database, whatever URLs a request contains', async () => {
     const { env } = await createDatabase('PostgreSQL');
     const { url, stop, stdout } = await serve({
       ...env,
       SESSION_PASSWORD: PASSWORD,
-      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(TELL_CONNECTIONS)}`,
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(PRINT_CONNECTIONS)}`,
     });
     const elsewhere = 'http://elsewhere.example:81/';
     const cookie = await cookieOf(elsewhere);

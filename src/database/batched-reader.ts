@@ -13,7 +13,7 @@ export type ReaderDatabase = Pick<Database, 'query' | 'tableOf'>;
 type Entity = new () => object;
 
 /** Statements of a reader under way at a time, at most: for many keys, and for one whose batch has failed. */
-export interface Slots {
+interface Slots {
   shared: number;
   isolated: number;
 }

@@ -2,37 +2,37 @@ import { connect } from 'node:net';
 import pg from 'pg';
 import { CANCEL_TIMEOUT } from '../timeouts.js';
 
-/** PostgreSQL's protocol, CancelRequest: its length, and the code in place of a protocol version. */
+/** https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-CANCELREQUEST */
 const CANCEL_REQUEST = [16, 80_877_102];
 
-/** What `pg` keeps of the server's BackendKeyData. */
+/** The server's BackendKeyData, as `pg` stores it. */
 type Keys = { processID: number | null; secretKey: number | null };
 
 /**
- * A client that does not leave its statement behind. Of a connection that is just dropped in the middle
- * of a statement PostgreSQL learns only at its end: while a table is locked, each time-out would leave one
- * more backend waiting, until there are no connections left for anybody.
+ * Cancels an abandoned statement on the server. PostgreSQL notices a dropped connection only at the end
+ * of the statement: while a table is locked, each timeout would leave one more backend waiting, until no
+ * connections are left.
  */
 export class CancellingClient extends pg.Client {
-  /** Whether its statement is given up while it is under way. */
+  /** Whether its statement timed out and still runs. */
   abandoned = false;
 
   override end(): Promise<void>;
   override end(callback: (error: Error) => void): void;
   override end(callback?: (error: Error) => void): Promise<void> | void {
     const end = () => (callback ? super.end(callback) : super.end());
-    // Before the connection is dropped: PgBouncer knows no key of a client that is gone.
+    // Before the connection ends: PgBouncer then forgets its key.
     return this.abandoned ? this.#cancel().then(end) : end();
   }
 
-  /** Settles when the server has read it, or cannot be reached in time. */
+  /** Settles when the server has read the request, or after CANCEL_TIMEOUT. */
   #cancel(): Promise<void> {
     const { processID, secretKey } = this as unknown as Keys;
     const { host, port } = this;
     const path = `${host}/.s.PGSQL.${port}`;
     const socket = connect(host.startsWith('/') ? { path } : { host, port });
     const request = Int32Array.of(...CANCEL_REQUEST, processID ?? 0, secretKey ?? 0);
-    // The server ends it: PgBouncer forgets the request of one who has left.
+    // The server closes the socket: PgBouncer drops the request of a client that closes first.
     socket.write(Buffer.from(request.buffer).swap32());
     const timeout = setTimeout(() => socket.destroy(), CANCEL_TIMEOUT);
     return new Promise((resolve) => {

@@ -6,14 +6,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const CLAIM = /^owner\.(\d+)\.(\d+)\.([\w-]+)$/;
-/** Milliseconds between two signs of life, for those who cannot see the process itself. */
+/** Milliseconds; for processes that cannot look up this one's pid. */
 const HEARTBEAT = 2_000;
 const DEAD_AFTER = 5 * HEARTBEAT;
 const ATTEMPTS = 4;
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 const PID_NAMESPACE = '/proc/self/ns/pid';
 
-/** The folder belongs to another process that is alive. */
 export class DirectoryInUseError extends Error {
   constructor(directory: string, pid: number) {
     super(
@@ -24,15 +23,11 @@ export class DirectoryInUseError extends Error {
 }
 
 /**
- * Lets one live process use a folder.
- *
- * Each process writes a claim named after its pid and its start time, then looks for other claims.
- * A claim whose process is gone counts for nothing and may be removed by anyone, as no other process
- * can ever bear that name: so the lock cannot outlive its owner, and taking over a dead one's place
- * is no race. Two that claim at the same instant both step back, and try again after a random pause.
- *
- * Of a process in another container, or on another machine, neither pid nor start time says anything:
- * its claim holds for as long as its time is renewed.
+ * Each process writes a claim named after its pid and start time, then looks for other claims. Any
+ * process may remove the claim of a dead one, as no other can have that name: the lock never outlives
+ * its owner, and taking it over is free of races. Simultaneous claims are withdrawn and retried after
+ * a random delay. The claim of a process in another container or machine, whose pid means nothing
+ * here, is valid while its mtime is renewed.
  */
 export class DirectoryLock {
   readonly #directory: string;
@@ -46,7 +41,6 @@ export class DirectoryLock {
     this.#claim = join(directory, `owner.${process.pid}.${startTime(process.pid)}.${HERE}`);
   }
 
-  /** @throws {DirectoryInUseError} when another live process holds the folder */
   async acquire(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       await this.#writeClaim();
@@ -73,7 +67,7 @@ export class DirectoryLock {
     await rm(this.#claim, { force: true });
   }
 
-  /** A second lock in this very process is a second owner as well. */
+  /** A second lock in the same process is refused too. */
   async #writeClaim(): Promise<void> {
     try {
       await writeFile(this.#claim, '', { flag: 'wx' });
@@ -98,7 +92,7 @@ export class DirectoryLock {
   }
 }
 
-/** Where pids mean the same: this boot of this machine, and this container. */
+/** The scope of a pid: a boot of a machine, and a container. */
 const PLACE = `${bootId()} ${pidNamespace()} ${hostname()}`;
 const HERE = hash('sha256', PLACE, 'base64url').slice(0, 12);
 
@@ -124,14 +118,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/**
- * When a process started, in clock ticks since boot, so that a reused pid is not taken for its
- * predecessor (proc(5), field 22 of stat). `0` where there is no /proc: there the pid alone decides.
- */
+/** Distinguishes processes with a reused pid (proc(5), stat field 22). `0` without /proc: the pid alone decides. */
 function startTime(pid: number): string {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field, the command's name, may hold spaces and parentheses: count after its end.
+    // Field 2, the command name, may contain spaces and parentheses.
     return fields.slice(fields.lastIndexOf(')') + 2).split(' ')[19] ?? '0';
   } catch {
     return '0';

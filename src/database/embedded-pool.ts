@@ -5,17 +5,13 @@ import { PGlite, types } from '@electric-sql/pglite';
 import { DirectoryLock } from './directory-lock.js';
 import type { ConnectCallback, Pool, Query } from './pool.js';
 
-/** As `pg` answers: a bigint is text, since JavaScript's numbers end at 2^53. */
+/** As in `pg`, a bigint is text: numbers are exact only up to 2^53. */
 const PARSERS = { [types.INT8]: (text: string) => text };
 
-/** PGlite's file system throws the number alone, without a message. */
+/** PGlite's file system throws only this number. */
 const WASI_ENOSPC = 51;
 
-/**
- * PGlite behind the interface of `pg.Pool`: one connection, leased to one borrower at a time,
- * first come first served. Sharing it unleased would put one caller's statements into another's
- * transaction, and lose them with its rollback.
- */
+/** PGlite as a `pg.Pool`: one connection, leased in FIFO order, so that no caller joins another's transaction. */
 export class EmbeddedPool implements Pool {
   readonly #directory: string;
   readonly #lock: DirectoryLock;
@@ -23,7 +19,7 @@ export class EmbeddedPool implements Pool {
   #lastLease: Promise<void> = Promise.resolve();
   #ended = false;
 
-  /** @param dataDirectory the folder to keep the database in; created at the first query */
+  /** @param dataDirectory created at the first query */
   constructor(dataDirectory: string) {
     this.#directory = dataDirectory;
     this.#lock = new DirectoryLock(dataDirectory);
@@ -45,7 +41,6 @@ export class EmbeddedPool implements Pool {
     );
   }
 
-  /** Waits for the borrowers, then closes the database and gives the folder free. */
   async end(): Promise<void> {
     this.#ended = true;
     await this.#lastLease;
@@ -56,18 +51,18 @@ export class EmbeddedPool implements Pool {
 
   async #lease(): Promise<EmbeddedClient> {
     if (this.#ended) throw new Error('The embedded database is closed');
-    const turn = this.#lastLease;
-    let giveBack = () => {};
+    const previousLease = this.#lastLease;
+    let endLease = () => {};
     this.#lastLease = new Promise((resolve) => {
-      giveBack = resolve;
+      endLease = resolve;
     });
-    await turn;
+    await previousLease;
     try {
       this.#opening ??= this.#open();
-      return new EmbeddedClient(await this.#opening, giveBack);
+      return new EmbeddedClient(await this.#opening, endLease);
     } catch (error) {
       this.#opening = null;
-      giveBack();
+      endLease();
       throw error;
     }
   }
@@ -89,7 +84,7 @@ export class EmbeddedPool implements Pool {
   }
 }
 
-/** Beside the folder, then renamed: a process killed half-way leaves no half database behind. */
+/** Renames a complete database: a killed process leaves no partial one. */
 async function initialize(parent: string, folder: string): Promise<void> {
   for (const name of await readdir(parent)) {
     if (name.startsWith('postgres.new')) await rm(join(parent, name), { recursive: true });
@@ -99,35 +94,35 @@ async function initialize(parent: string, folder: string): Promise<void> {
   await rename(fresh, folder);
 }
 
-/** What `pg.Client` offers to TypeORM, over the leased connection. */
+/** The interface of `pg.Client` that TypeORM uses, over a leased connection. */
 class EmbeddedClient {
   readonly #database: PGlite;
-  readonly #giveBack: () => void;
+  readonly #endLease: () => void;
   #inTransaction = false;
   #released = false;
 
-  constructor(database: PGlite, giveBack: () => void) {
+  constructor(database: PGlite, endLease: () => void) {
     this.#database = database;
-    this.#giveBack = giveBack;
+    this.#endLease = endLease;
   }
 
   async query(text: string, values: unknown[] = []): Promise<unknown> {
     if (this.#released) throw new Error('This client was released to the pool already');
-    this.#follow(text);
+    this.#trackTransaction(text);
     if (values.length > 0) return this.#database.query(text, values);
     const results = await this.#database.exec(text);
     return results.at(-1);
   }
 
-  /** A transaction left open would swallow the next borrower's statements: it is rolled back. */
+  /** Rolls back an open transaction, which the next borrower's statements would join. */
   async release(): Promise<void> {
     if (this.#released) return;
     this.#released = true;
     if (this.#inTransaction) await this.#database.exec('ROLLBACK').catch(() => {});
-    this.#giveBack();
+    this.#endLease();
   }
 
-  /** There is no connection that could break while idle, so there are no events. */
+  /** No events: the connection cannot break while idle. */
   on(): this {
     return this;
   }
@@ -136,7 +131,7 @@ class EmbeddedClient {
     return this;
   }
 
-  #follow(text: string): void {
+  #trackTransaction(text: string): void {
     if (/^\s*(begin|start\s+transaction)\b/i.test(text)) this.#inTransaction = true;
     else if (/^\s*(commit|end|rollback(?!\s+to)|abort)\b/i.test(text)) this.#inTransaction = false;
   }

@@ -3,13 +3,11 @@ import { IDE_PATH, SIGN_IN_PATH } from './explore.routes.js';
 
 export interface BannerOptions {
   url: string;
-  /** Whether Sandbox and the offline IDE are there. */
   ide: boolean;
-  /** The demo user and its sealed session; `null`: there is none to show. */
+  /** The demo user and its sealed session; `null`: no demo sign-in. */
   demo: { userId: string; session: string } | null;
 }
 
-/** What `npm start` shows when it is ready. */
 export function banner({ url, ide, demo }: BannerOptions): string {
   const lines = [
     '',

@@ -2,14 +2,14 @@ import type { DataSource } from 'typeorm';
 import { GithubAppInstallation } from '../installations/github-app-installation.entity.js';
 import { User } from '../users/user.entity.js';
 
-/** The documented example's user. */
+/** The user of the documented example. */
 export const DEMO_USER = 'user123';
 
-/** The documented example first; the last is an id beyond 2^31, as GitHub's will be. */
+/** The first is the documented example; the last exceeds 2^31, as GitHub's ids will. */
 const DEMO_INSTALLATIONS = ['12345678', '23456789', '4294967299'];
 const DEMO_TIME = new Date('2024-03-20T10:00:00Z');
 
-/** Adds the demo user with its installations; what is there already stays as it is. */
+/** Adds the demo user and its installations; existing rows stay unchanged. */
 export async function seed(dataSource: DataSource): Promise<void> {
   await dataSource.transaction(async (manager) => {
     const times = { createdAt: DEMO_TIME, updatedAt: DEMO_TIME };
@@ -27,7 +27,6 @@ export async function seed(dataSource: DataSource): Promise<void> {
   });
 }
 
-/** Seeds a database that nobody has written to yet. */
 export async function seedOnce(dataSource: DataSource): Promise<void> {
   if (!(await dataSource.manager.exists(User))) await seed(dataSource);
 }

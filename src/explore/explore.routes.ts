@@ -6,17 +6,11 @@ import { EXAMPLE_QUERY } from '../graphql/sandbox.js';
 import { SESSION_COOKIE } from '../session/session-cookie.js';
 import { idePolicy } from './ide-policy.js';
 
-/** The IDE that needs no network. Sandbox stands at `GET /graphql`, served by Apollo itself. */
+/** The offline IDE. Apollo Server serves Sandbox at `GET /graphql`. */
 export const IDE_PATH = '/graphiql/';
-/** The link that signs a browser in as the demo user. */
 export const SIGN_IN_PATH = '/dev/sign-in';
 
-/**
- * Altair, from its package's own files: nothing is fetched from elsewhere, and its page runs no
- * script that this server did not send.
- *
- * @param demoSession makes a sealed session; `null`: there is no link that signs in
- */
+/** @param demoSession makes a sealed session; `null`: no sign-in link */
 export async function exploreRoutes(
   app: FastifyInstance,
   demoSession: (() => Promise<string>) | null,
@@ -25,7 +19,7 @@ export async function exploreRoutes(
     root: getDistDirectory(),
     prefix: IDE_PATH,
     index: false,
-    // Altair would run scripts around requests in there; nobody needs them here.
+    // Runs pre- and post-request scripts, which are not supported here.
     allowedPath: (path) => !path.startsWith('/iframe-sandbox'),
   });
   app.get(IDE_PATH.slice(0, -1), (_request, reply) => reply.redirect(IDE_PATH));

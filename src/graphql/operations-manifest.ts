@@ -3,29 +3,29 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { CodedError } from '../errors.js';
 
-/** The operations of a client's source, as Apollo's tools write them down. */
+/** The output of `@apollo/generate-persisted-query-manifest`. */
 const Manifest = z.object({
   format: z.literal('apollo-persisted-query-manifest'),
   version: z.literal(1),
   operations: z.array(z.object({ id: z.string().min(1), body: z.string().min(1) })).min(1),
 });
 
-/** Texts by their ids. */
+/** Operation texts by id. */
 export type Operations = ReadonlyMap<string, string>;
 
-/** What of a request names its operation; nothing of it is checked yet. */
+/** The unvalidated fields of a request that name its operation. */
 type Body = {
   query?: unknown;
   extensions?: { persistedQuery?: { sha256Hash?: unknown } };
 } | null;
 
-/** @throws if there is no such file, or it is no manifest */
+/** @throws if the file is missing or not a manifest */
 export function readManifest(path: string): Operations {
   const { operations } = Manifest.parse(JSON.parse(readFileSync(path, 'utf8')));
   return new Map(operations.map(({ id, body }) => [id, body]));
 }
 
-/** Lets nothing run but the operations of a manifest, to the character. */
+/** A safelist of operations, compared character by character. */
 export class OperationsManifest {
   readonly #operations: Operations;
   readonly #texts: ReadonlySet<unknown>;
@@ -35,12 +35,7 @@ export class OperationsManifest {
     this.#texts = new Set(operations.values());
   }
 
-  /**
-   * Looks at all texts that Apollo Server could take from the request, before it does. Where a POST
-   * brings an id only, its text is put in.
-   *
-   * @throws {CodedError} `QUERY_NOT_IN_SAFELIST`
-   */
+  /** Checks all texts that Apollo Server could take from a request, and adds the text to a POST with only an id. */
   admit(request: FastifyRequest): void {
     const { query, extensions } = (request.body as Body) ?? {};
     const id = extensions?.persistedQuery?.sha256Hash;
@@ -62,7 +57,7 @@ export class OperationsManifest {
   }
 }
 
-/** The query string of a URL with its question mark; empty without one. */
+/** The query string of a URL with its question mark, or an empty string. */
 export function searchOf(url: string): string {
   const start = url.indexOf('?');
   return start === -1 ? '' : url.slice(start);

@@ -9,13 +9,13 @@ import {
 } from 'graphql';
 import { CodedError } from '../errors.js';
 
-/** What one operation or fragment may have, its fragments spread out: far above any sensible use. */
+/** Limits of one operation or fragment, with its fragments expanded; far above any sensible use. */
 const LIMITS = { depth: 10, aliases: 30, directives: 20, cost: 400 } as const;
-/** Of a field that has fields of its own: it is read from the database, or repeated for each row. */
+/** Cost of a field with a selection set: read from the database, or repeated for each row. */
 const OBJECT_COST = 10;
 const LEAF_COST = 1;
 
-/** Limits of the text, so that reading it costs little: a document of this API has dozens of tokens. */
+/** Limits of the parser. A typical document has dozens of tokens. */
 export const PARSE_LIMITS: ParseOptions = {
   maxSourceLength: 32 * 1024,
   maxTokens: 1_000,
@@ -34,26 +34,23 @@ const MESSAGES: Record<Limit, (found: number, most: number) => string> = {
     `${LEAF_COST} for any other; at most ${most} are allowed`,
 };
 
-/**
- * Characters: what is longer is not even parsed, since JSON can nest so deep that it takes hundreds of
- * megabytes. Every sensible query with its variables is much shorter.
- */
+/** Characters, checked before parsing: deeply nested JSON can take hundreds of megabytes. */
 const MAX_BODY_LENGTH = 128 * 1024;
 
-/** A validation rule: refuses what exceeds a limit with `QUERY_TOO_COMPLEX`. */
+/** A validation rule that reports an exceeded limit as `QUERY_TOO_COMPLEX`. */
 export function queryLimits(context: ValidationContext): ASTVisitor {
   return {
     Document(document) {
       const excess = excessOf(document);
       if (excess === null) return undefined;
       context.reportError(new CodedError('QUERY_TOO_COMPLEX', { message: excess }));
-      // Taken out of the visit: what the standard rules do with it can be quadratic.
+      // Skips the standard rules, some of which take quadratic time.
       return null;
     },
   };
 }
 
-/** Refuses bodies that are too long with `QUERY_TOO_COMPLEX`: read, so that the client gets to hear it. */
+/** Refuses long bodies with `QUERY_TOO_COMPLEX`, after reading them, so that the client gets the response. */
 export function limitBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser<string>(
@@ -67,7 +64,7 @@ export function limitBodies(app: FastifyInstance): void {
   );
 }
 
-/** Fragments are measured as well, since rules look at those too that no operation spreads. */
+/** Includes unused fragments, as the standard rules visit them. */
 function excessOf(document: DocumentNode): string | null {
   const sizeOf = measure(document);
   for (const definition of document.definitions) {
@@ -79,7 +76,7 @@ function excessOf(document: DocumentNode): string | null {
   return null;
 }
 
-/** Each node is measured once, however often its fragment is spread: doubling fragments cost nothing. */
+/** Measures each node once: fragments that multiply exponentially take linear time. */
 function measure(document: DocumentNode): (node: ASTNode) => Size {
   const fragments = new Map<string, ASTNode>();
   for (const definition of document.definitions) {
@@ -93,7 +90,7 @@ function measure(document: DocumentNode): (node: ASTNode) => Size {
     const known = sizes.get(node);
     if (known) return known;
     const size: Size = { depth: 0, aliases: 0, directives: 0, cost: 0, fields: 0 };
-    // Of a fragment that spreads itself, this ends the measure: another rule refuses it.
+    // Ends the recursion of a fragment that spreads itself, which another rule refuses.
     sizes.set(node, size);
     for (const child of childrenOf(node)) {
       const inner = sizeOf(child);
@@ -110,7 +107,7 @@ function measure(document: DocumentNode): (node: ASTNode) => Size {
       size.cost += node.selectionSet ? OBJECT_COST : LEAF_COST;
     }
     if (isIntrospection(node)) {
-      // It reads no database, and a rule of GraphQL.js limits how deep its lists go.
+      // It reads no database, and MaxIntrospectionDepthRule of GraphQL.js limits nested lists.
       size.depth = 1;
       size.cost = size.fields * LEAF_COST;
     }

@@ -1,6 +1,5 @@
 import { browserPolicy } from '../http/browser-policy.js';
 
-/** The query that the IDEs open with. */
 export const EXAMPLE_QUERY = `query MyInstallations {
   viewer {
     id
@@ -15,10 +14,7 @@ export const EXAMPLE_QUERY = `query MyInstallations {
 
 const CDN = 'https://*.cdn.apollographql.com';
 
-/**
- * The policy of Apollo Sandbox, whose scripts Apollo's CDN serves. The page brings a policy of its own, with a
- * nonce for its scripts; a browser enforces both.
- */
+/** Apollo Sandbox loads from Apollo's CDN. Its page adds a policy with a nonce; browsers enforce both. */
 export const SANDBOX_POLICY = browserPolicy({
   scriptSrc: ["'unsafe-inline'", CDN],
   styleSrc: ["'unsafe-inline'", CDN, 'https://fonts.googleapis.com'],

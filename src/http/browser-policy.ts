@@ -2,13 +2,10 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import helmet from 'helmet';
 
-/** What a page may load and do, by the names of the Content Security Policy, in camel case. */
+/** Directives of the Content Security Policy, in camel case. */
 export type Directives = Record<string, string[]>;
 
-/**
- * The headers that hold a browser to a policy, as helmet writes them. Made once, not for each request:
- * as a hook of Fastify, helmet costs more than the rest of a small answer. See docs/decisions/0008.
- */
+/** Computed once: as a Fastify hook, helmet costs more than a small response. See docs/decisions/0008-browser-policy.md. */
 export function browserPolicy(directives: Directives): Record<string, string> {
   const response = new ServerResponse(new IncomingMessage(new Socket()));
   const writeHeaders = helmet({
@@ -16,22 +13,22 @@ export function browserPolicy(directives: Directives): Record<string, string> {
       useDefaults: false,
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], ...directives },
     },
-    // TLS ends at the proxy in front, which knows whether all of its host is served so.
+    // Set by the proxy that terminates TLS for the whole host.
     strictTransportSecurity: false,
-    // The policy says it (frame-ancestors), or no browser of these years looks at it.
+    // Superseded by frame-ancestors, or ignored by current browsers.
     xFrameOptions: false,
     xDnsPrefetchControl: false,
     xDownloadOptions: false,
     xPermittedCrossDomainPolicies: false,
     xXssProtection: false,
     originAgentCluster: false,
-    // Of windows, where a page opens others; ours opens none.
+    // Applies to pages that open windows; these open none.
     crossOriginOpenerPolicy: false,
   });
   writeHeaders(response.req, response, () => {});
-  // Copied: what Node.js returns has no prototype, and V8 lists its keys anew each time.
+  // Copied: V8 enumerates the keys of an object without a prototype slowly.
   return { ...(response.getHeaders() as Record<string, string>) };
 }
 
-/** For data, which loads nothing and is shown in no frame. */
+/** The policy of JSON, which loads nothing and is shown in no frame. */
 export const DATA_POLICY = browserPolicy({});

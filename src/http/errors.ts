@@ -6,7 +6,7 @@ import { SESSION_HEADERS } from '../session/session-cookie.js';
 import { DATA_POLICY } from './browser-policy.js';
 import { RequestLog } from './request-log.js';
 
-/** Of refusals that come before any hook, which would set the same. */
+/** Headers of errors that occur before any hook runs. */
 const REFUSAL_HEADERS = {
   ...DATA_POLICY,
   'cache-control': 'private, no-store',
@@ -22,10 +22,9 @@ const REFUSAL_HEAD = Object.entries({
 
 type Failure = FastifyError | CodedError;
 type ClientError = Error & { code?: string; rawPacket?: unknown };
-/** `_httpMessage`: the answer that is being written; Node.js's own handler looks at it as well. */
+/** `_httpMessage`: the response being written; Node.js's own handler reads it too. */
 type ServerSocket = Socket & { _httpMessage?: ServerResponse | null };
 
-/** Every REST error, and every refusal of HTTP itself, in the documented shape. */
 export function handleErrors(app: FastifyInstance): void {
   app.setErrorHandler<Failure>((error, request, reply) => {
     logUnforeseen(request, error);
@@ -37,11 +36,11 @@ export function handleErrors(app: FastifyInstance): void {
     reply
       .code(404)
       .header('cache-control', 'private, no-store')
-      .send(errorBody(404, 'No such route: /openapi.json describes those there are')),
+      .send(errorBody(404, 'No such route: see /openapi.json')),
   );
 }
 
-/** What may be told: our coded errors, and a framework's 4xx. The rest is an internal error. */
+/** Passes coded errors and the framework's 4xx, and masks all others. */
 export function answerable(error: Failure): CodedError | { status: number; message: string } {
   if (error instanceof CodedError) return error;
   const status = error.statusCode ?? 500;
@@ -55,23 +54,20 @@ export function logUnforeseen(request: FastifyRequest, error: Failure): void {
     logFailure(request.log, error);
 }
 
-/** A path that cannot be decoded names nobody: the same answer as for any id that does not exist. */
+/** A path that cannot be decoded is answered as an unknown user id. */
 export function handleFrameworkError(
   _error: FastifyError,
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
   const { status, message } = new CodedError('NOT_FOUND');
-  // Fastify itself logs only what has come as far as a route.
+  // Fastify logs only requests that reach a route.
   reply.raw.once('finish', () => new RequestLog().requestCompleted(null, request, reply));
   reply.header('x-request-id', request.id).headers(REFUSAL_HEADERS);
   reply.code(status).send(errorBody(status, message));
 }
 
-/**
- * What a route says of its methods: OPTIONS names them, and any other is refused with 405, naming
- * them too (RFC 9110 §15.5.6).
- */
+/** Answers OPTIONS with `Allow`, and other methods with 405 and `Allow` (RFC 9110 §15.5.6). */
 export function nameMethods(app: FastifyInstance, url: string, allowed: string[]): void {
   const allow = allowed.join(', ');
   app.options(url, (_request, reply) => reply.code(204).header('allow', allow).send());
@@ -85,11 +81,10 @@ export function nameMethods(app: FastifyInstance, url: string, allowed: string[]
       .header('allow', allow)
       .send(errorBody(405, `Use ${allow}`));
   };
-  // Before a body is read: whatever it holds, the method is what is wrong.
+  // `onRequest` runs before the body is read.
   app.route({ method: others, url, onRequest: refuse, handler: refuse });
 }
 
-/** What Node.js could not parse as a request at all. */
 export function clientErrorHandler(error: ClientError, socket: ServerSocket): void {
   if (!socket.writable || error.code === 'ECONNRESET' || socket._httpMessage?.headersSent)
     return void socket.destroy();
@@ -107,7 +102,7 @@ function clientErrorStatus({ code, rawPacket }: ClientError): number {
   if (code !== 'HPE_HEADER_OVERFLOW') return 400;
   if (!Buffer.isBuffer(rawPacket) || !/^[A-Z]+ \//.test(rawPacket.toString('latin1', 0, 32)))
     return 431;
-  // A request line that does not end within the limit is a URL too long, not headers too large.
+  // A request line beyond the limit means a URL too long, not headers too large.
   const end = rawPacket.indexOf('\r\n');
   return end === -1 || end > maxHeaderSize ? 414 : 431;
 }

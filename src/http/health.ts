@@ -5,22 +5,21 @@ import { RETRY_AFTER } from '../errors.js';
 import { FINAL_IDLE_TIMEOUT, PROBE_TIMEOUT } from '../timeouts.js';
 
 export interface HealthOptions {
-  /** Seconds between the signal to end and the last request that is accepted. */
+  /** Seconds between the stop signal and the last accepted request. */
   shutdownDelay: number;
   database: Pick<Database, 'reachable' | 'notReadyReason'>;
 }
 
 /**
- * For whoever starts processes and shares requests out among them. `/live`: the process runs. `/ready`:
- * send it requests; a 503 says what is missing. The first may not depend on the database, as a new
- * process would not have a better one.
+ * Probes for process managers and load balancers. `/live` does not depend on the database, which a
+ * restart would not repair. `/ready` answers 503 while the instance cannot serve, and names why.
  */
 export function healthRoutes(
   app: FastifyInstance,
   { shutdownDelay, database }: HealthOptions,
 ): void {
   let serving = true;
-  // Probes come every few seconds for ever: no line of the log is for them.
+  // Keeps probes, which come every few seconds, out of the log.
   const quiet = { logLevel: 'warn' as const };
 
   app.get('/live', quiet, (_request, reply) =>
@@ -40,7 +39,7 @@ export function healthRoutes(
     return reply.send({ ready: false, ...needed, reason });
   });
 
-  // From here on Fastify answers with `Connection: close`, so that no client is cut off between two requests.
+  // Fastify now sends `Connection: close`, so that no client is disconnected between two requests.
   app.addHook('preClose', async () => {
     serving = false;
     app.server.keepAliveTimeout = FINAL_IDLE_TIMEOUT;

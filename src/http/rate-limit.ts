@@ -2,19 +2,18 @@ import rateLimit, { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { CodedError } from '../errors.js';
 
-/** What its answers tell of the limit (draft-ietf-httpapi-ratelimit-headers), beside `Retry-After`. */
+/** Headers of every limited response (draft-ietf-httpapi-ratelimit-headers). */
 export const RATE_LIMIT_HEADERS = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'];
 
-/** Requests a minute; `null`: no limit. */
+/** Requests per minute; `null`: no limit. */
 export interface RateLimits {
   signedIn: number | null;
   anonymous: number | null;
 }
 
 /**
- * Counts the requests of each signed-in user, and of each address without a session, in windows of a
- * minute; of IPv6, each /64, as one customer has all of it. A seal that was not opened before counts for
- * its address, before it is tried: that is what costs, and what anybody can send.
+ * Limits each signed-in user, and each address without a session; an IPv6 customer holds a whole /64,
+ * which counts as one address. A seal that is not cached counts for its address: opening it is costly.
  */
 export async function limitRates(
   api: FastifyInstance,
@@ -27,7 +26,7 @@ export async function limitRates(
     enableDraftSpec: true,
     keyGenerator: ({ context, ip }) =>
       context.viewer ? `user ${context.viewer.id}` : normalizeIP(ip),
-    // A browser's preflight (Fetch §4.8) brings no cookie, and costs nothing.
+    // A CORS preflight (Fetch §4.8) carries no cookie and costs nothing.
     allowList: (request) => limitOf(request) === null || request.method === 'OPTIONS',
     max: (request) => limitOf(request) ?? Number.POSITIVE_INFINITY,
     errorResponseBuilder: () => new CodedError('RATE_LIMITED'),

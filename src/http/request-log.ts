@@ -5,16 +5,13 @@ import { requests } from '../observability/events.js';
 
 const ACCEPTABLE = /^[\w.:-]{1,128}$/;
 
-/** The caller's own `X-Request-Id` where it is harmless, so that logs can be joined; else a new one. */
+/** The caller's `X-Request-Id`, if it is safe to log, so that logs can be joined; else a new one. */
 export function requestId(request: Pick<IncomingMessage, 'headers'>): string {
   const given = request.headers['x-request-id'];
   return typeof given === 'string' && ACCEPTABLE.test(given) ? given : randomUUID();
 }
 
-/**
- * One line a request, when it is answered: the route, not the URL, and no header, so that neither
- * user ids nor cookies reach the log.
- */
+/** One line per request, with the route instead of the URL and no headers: no user id, no cookie. */
 export class RequestLog extends LogController {
   override incomingRequest(): void {}
 

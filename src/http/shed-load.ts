@@ -2,52 +2,47 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { CodedError, RETRY_AFTER } from '../errors.js';
 import { REFUSAL_DELAY } from '../timeouts.js';
 
-/**
- * Requests under way at a time: many times of what keeps everything busy, as each read shares its statement
- * with all others of the moment. More would only be slower, each of them.
- */
-const MAX_UNDER_WAY = 500;
+/** Far more than saturates the server, as concurrent reads share statements. */
+const MAX_IN_FLIGHT = 500;
 
-/** One for all: making it would cost more than the rest of a refusal. */
+/** A shared instance: creating an error costs more than the rest of a refusal. */
 const REFUSAL = new CodedError('SERVICE_UNAVAILABLE');
 
 declare module 'fastify' {
   interface FastifyRequest {
-    isUnderWay: boolean;
+    isInFlight: boolean;
   }
 }
 
 /**
- * Refuses with 503 what is too much, before a seal is opened for it, or a body read if it can be. Not at
- * once: a refusal costs nearly as much as an answer, and those who come again at once would leave no time
- * for answers.
+ * Refuses excess requests with 503 before their seal is opened. The refusal is delayed: it costs nearly
+ * as much as a response, and clients that retry at once would leave no time for responses.
  *
- * A request is under way from when its body is there until its answer is made, so that no client can hold
- * it there: one may take its time over a body or over reading an answer, and where a client leaves, Node.js
- * never closes the answers to what it had pipelined.
+ * A request is in flight from the end of its body until its response is serialized. A slow client thus
+ * holds no place, nor do pipelined requests of a client that has left: Node.js never closes their responses.
  */
 export function shedLoad(api: FastifyInstance): void {
-  let underWay = 0;
-  api.decorateRequest('isUnderWay', false);
+  let inFlight = 0;
+  api.decorateRequest('isInFlight', false);
 
   const refuse = (reply: FastifyReply, done: (error: Error) => void) => {
     reply.header('retry-after', RETRY_AFTER);
     setTimeout(done, REFUSAL_DELAY, REFUSAL);
   };
   api.addHook('onRequest', (_request, reply, done) => {
-    if (underWay === MAX_UNDER_WAY) return refuse(reply, done);
+    if (inFlight === MAX_IN_FLIGHT) return refuse(reply, done);
     done();
   });
-  // Once more: bodies that were waited for may have come meanwhile.
+  // Checked again: other bodies may have arrived meanwhile.
   api.addHook('preValidation', (request, reply, done) => {
-    if (underWay === MAX_UNDER_WAY) return refuse(reply, done);
-    underWay++;
-    request.isUnderWay = true;
+    if (inFlight === MAX_IN_FLIGHT) return refuse(reply, done);
+    inFlight++;
+    request.isInFlight = true;
     done();
   });
   api.addHook('onSend', (request, _reply, _payload, done) => {
-    if (request.isUnderWay) underWay--;
-    request.isUnderWay = false;
+    if (request.isInFlight) inFlight--;
+    request.isInFlight = false;
     done();
   });
 }

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 
-/** SQLSTATE classes whose messages quote what does not fit: data, constraints, errors that others raise. */
+/** SQLSTATE classes whose messages quote data: data exceptions, constraint violations, PL/pgSQL errors. */
 const QUOTES_DATA = /^(22|23|P0)...$/;
 
 interface LoggedError {
@@ -8,20 +8,16 @@ interface LoggedError {
   message: string;
   code?: string | undefined;
   syscall?: string | undefined;
-  /** Of a database's error: the function of PostgreSQL that found it. */
+  /** The function of PostgreSQL that reported it. */
   routine?: string | undefined;
-  /** Where in the code. */
   stack?: string | undefined;
   cause?: LoggedError;
   errors?: LoggedError[];
 }
 
-/**
- * What the log has of an error. Named one by one, as errors carry more than they show: PostgreSQL's the
- * parameters of a statement and whole rows, TypeORM's the statement, a URL's the URL with its password.
- */
+/** An allowlist: other fields hold parameters and rows (`pg`), statements (TypeORM), passwords (invalid URLs). */
 export function describeError(error: unknown): LoggedError {
-  if (!isError(error)) return { type: typeof error, message: 'not logged: it is no error' };
+  if (!isError(error)) return { type: typeof error, message: 'not logged: it is not an Error' };
   const { message, stack, cause, errors } = error;
   const code = text(error.code);
   return {

@@ -1,15 +1,14 @@
 import { channel } from 'node:diagnostics_channel';
 
-/** How a request was answered. */
 export interface AnsweredRequest {
   method: string;
-  /** The route's template, so that no id is in it; `null`: no route. */
+  /** The route's template, without ids; `null`: no route. */
   route: string | null;
   status: number;
   milliseconds: number;
 }
 
-/** What became of the session of a request. */
+/** `nobody`: a valid session without a user. */
 export type SessionOutcome =
   | 'none'
   | 'remembered'
@@ -20,29 +19,27 @@ export type SessionOutcome =
   | 'nobody';
 
 export interface ExecutedOperation {
-  /** As the caller has named it; `null`: not at all; `undefined`: no valid operation. */
+  /** The caller's name for it; `null`: unnamed; `undefined`: not a valid operation. */
   name: string | null | undefined;
-  /** Whether the caller has a session. */
   signedIn: boolean;
-  /** `extensions.code` of the first error; `null`: there was none. */
+  /** `extensions.code` of the first error; `null`: no error. */
   errorCode: string | null;
 }
 
-/** An operation that Apollo's execution answers, and not its compiled form. */
+/** An operation that Apollo's execution answers instead of a compiled query. */
 export interface Fallback {
-  /** One of few. */
+  /** One of a few. */
   reason: string;
 }
 
-/** A statement that reads users, whether it succeeded or not. */
+/** A statement that reads users, successful or not. */
 export interface EndedStatement {
   users: number;
   milliseconds: number;
 }
 
-/** A channel of `node:diagnostics_channel` for messages of one type. */
 export interface Events<Message> {
-  /** To be asked before anything is published: where nobody listens, that is all it costs. */
+  /** Checked before a message is built, so that events without a subscriber cost nothing more. */
   readonly hasSubscribers: boolean;
   publish(message: Message): void;
   subscribe(listener: (message: Message) => void): void;
@@ -51,10 +48,7 @@ export interface Events<Message> {
 
 const events = <Message>(name: string) => channel(name) as unknown as Events<Message>;
 
-/**
- * What the parts of the server tell of their work. They know nobody who listens, and mostly nobody does:
- * the metrics where they are on, and whatever an operator loads with `--import`.
- */
+/** Subscribers are the metrics, if enabled, and modules that an operator loads with `--import`. */
 export const requests = events<AnsweredRequest>('installations.request');
 export const sessions = events<SessionOutcome>('installations.session');
 export const operations = events<ExecutedOperation>('installations.operation');

@@ -14,24 +14,21 @@ import {
   statements,
 } from './events.js';
 
-/** Operations have the names that callers give them, and each one is a time series for Prometheus. */
+/** Callers choose the names, and each name is a time series. */
 const MAX_OPERATION_NAMES = 100;
 const MAX_OPERATION_NAME_LENGTH = 64;
-/** Seconds: from an answer of the fast path to the timeouts of the database. */
+/** Seconds: from a compiled query to the timeouts of the database. */
 const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const USERS = [1, 2, 4, 8, 16, 32, 64, 128];
 
-/** What the metrics read of a connection pool; the embedded database has no such counts. */
+/** Counts of a connection pool; the embedded database has none. */
 export interface PoolCounts {
   readonly totalCount?: number;
   readonly idleCount?: number;
   readonly waitingCount?: number;
 }
 
-/**
- * What Prometheus scrapes at `/metrics`, counted from its making until it is closed. Nothing in it
- * names a user, and whatever callers send, the number of time series is bounded.
- */
+/** No label names a user, and the number of time series is bounded whatever callers send. */
 export function createMetricsServer(pool: PoolCounts): Server {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -63,13 +60,13 @@ function listen<Message>(events: Events<Message>, listener: (message: Message) =
 function countRequests(registry: Registry) {
   const answered = new Counter({
     name: 'http_requests_total',
-    help: 'Requests that were answered, by method, route and status; "(none)": no such route.',
+    help: 'Responses, by method, route and status; route "(none)": no route matched.',
     labelNames: ['method', 'route', 'status'],
     registers: [registry],
   });
   const duration = new Histogram({
     name: 'http_request_duration_seconds',
-    help: 'From a request’s head to the end of its answer, by route.',
+    help: 'Time from the head of a request to the end of its response, by route.',
     labelNames: ['route'],
     buckets: DURATIONS,
     registers: [registry],
@@ -83,7 +80,7 @@ function countRequests(registry: Registry) {
 function countSessions(registry: Registry) {
   const counter = new Counter({
     name: 'sessions_total',
-    help: 'Sessions that requests brought, by what became of them: accepted where remembered or opened.',
+    help: 'Requests by the outcome of reading their session; "remembered" and "opened": valid.',
     labelNames: ['outcome'],
     registers: [registry],
   });
@@ -93,16 +90,16 @@ function countSessions(registry: Registry) {
 function countOperations(registry: Registry) {
   const counter = new Counter({
     name: 'graphql_operations_total',
-    help: 'GraphQL operations, by name and by the code of the first error, "none" without one.',
+    help: 'GraphQL operations, by name and code of the first error; "none": no error.',
     labelNames: ['operation', 'error'],
     registers: [registry],
   });
   const known = new Set<string>();
-  // A GraphQL name has no brackets (GraphQL §2.1.9): nobody can pass for one of ours.
+  // A GraphQL name has no parentheses (GraphQL §2.1.9), so that these labels are unambiguous.
   function labelOf({ name, signedIn }: ExecutedOperation): string {
     if (name === undefined) return '(invalid)';
     if (name === null) return '(anonymous)';
-    // Only who has a session may add one: others could use them all up.
+    // Anonymous callers add no name: they could use up all places.
     if (signedIn && known.size < MAX_OPERATION_NAMES && name.length <= MAX_OPERATION_NAME_LENGTH)
       known.add(name);
     return known.has(name) ? name : '(other)';
@@ -124,13 +121,13 @@ function countFallbacks(registry: Registry) {
 function measureStatements(registry: Registry) {
   const duration = new Histogram({
     name: 'database_statement_duration_seconds',
-    help: 'SQL statements that read users, with the wait for a connection.',
+    help: 'Duration of SQL statements that read users, with the wait for a connection.',
     buckets: DURATIONS,
     registers: [registry],
   });
   const users = new Histogram({
     name: 'database_statement_users',
-    help: 'Users that one SQL statement reads, for all the requests that waited for it.',
+    help: 'Users that one SQL statement reads, for all requests that share it.',
     buckets: USERS,
     registers: [registry],
   });
@@ -144,7 +141,7 @@ function measurePool(registry: Registry, pool: PoolCounts): void {
   if (!('totalCount' in pool)) return;
   new Gauge({
     name: 'database_connections',
-    help: 'Connections to PostgreSQL that this process has open, by state: busy or idle.',
+    help: 'Open connections to PostgreSQL, by state: busy or idle.',
     labelNames: ['state'],
     registers: [registry],
     collect() {
@@ -155,7 +152,7 @@ function measurePool(registry: Registry, pool: PoolCounts): void {
   });
   new Gauge({
     name: 'database_connections_awaited',
-    help: 'Statements and transactions that wait for a connection.',
+    help: 'Statements and transactions waiting for a connection.',
     registers: [registry],
     collect() {
       this.set(pool.waitingCount ?? 0);

@@ -3,20 +3,17 @@ import { RequestReads } from './request-reads.js';
 import type { SessionReader } from './session-reader.js';
 import type { Viewer } from './viewer.js';
 
-/** What resolvers and routes know of a request. */
 export interface Context {
   /** The signed-in user; `null`: anonymous. */
   readonly viewer: Viewer | null;
-  /** Writes with the id of the request. */
   readonly log: FastifyBaseLogger;
   readonly reads: RequestReads;
 }
 
-/** The one way from a request to its viewer, for GraphQL and REST alike. A bad session is anonymous. */
+/** Builds the context of GraphQL and REST requests. A request with an invalid session is anonymous. */
 export interface ContextBuilder {
-  /** The context, where it is known at once, as for most requests; `null`: a seal must be opened first. */
+  /** `null`: the session is not cached; its seal must be opened first. */
   remembered(request: FastifyRequest): Context | null;
-  /** Opens the seal, which takes up to milliseconds. */
   opened(request: FastifyRequest): Promise<Context>;
   /** Without a session. */
   anonymous(request: FastifyRequest): Context;

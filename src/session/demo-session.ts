@@ -4,10 +4,7 @@ import { sealSession } from './seal-session.js';
 import { SESSION_HEADER } from './session-cookie.js';
 import type { SessionReader } from './session-reader.js';
 
-/**
- * A sealed session of the demo user, the same after every restart: kept in the data folder, and made
- * anew only when the password has changed.
- */
+/** A sealed session of the demo user, kept in the data folder until the password changes. */
 export async function demoSession(
   dataDirectory: string,
   sessions: SessionReader,

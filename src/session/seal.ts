@@ -1,12 +1,9 @@
 import { createDecipheriv, createHmac, pbkdf2, pbkdf2Sync, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 
-/**
- * The parts of an iron seal, version 2:
- * `Fe26.2*passwordId*salt*iv*ciphertext*expiration*hmacSalt*hmac`.
- */
+/** An iron seal, version 2: `Fe26.2*passwordId*salt*iv*ciphertext*expiration*hmacSalt*hmac`. */
 export interface Seal {
-  /** What the HMAC covers: the first six parts. */
+  /** The input of the HMAC: the first six parts. */
   readonly signed: string;
   readonly salt: string;
   readonly iv: string;
@@ -17,7 +14,7 @@ export interface Seal {
   readonly hmac: string;
 }
 
-/** h3 v1 derives its keys in 1 iteration, h3 v2 in 8,192, and the seal does not say which. */
+/** h3 v1 derives keys with 1 iteration, h3 v2 with 8,192; the seal does not record which. */
 const ITERATIONS = [1, 8192] as const;
 const KEY_BYTES = 32;
 const SEAL =
@@ -25,7 +22,7 @@ const SEAL =
 
 const derive = promisify(pbkdf2);
 
-/** Takes a sealed text apart, without any cryptography; `null`: not a seal. */
+/** Parses a seal without any cryptography; `null`: not a seal. */
 export function parseSeal(text: string): Seal | null {
   const match = SEAL.exec(text);
   if (!match) return null;
@@ -41,12 +38,7 @@ export function parseSeal(text: string): Seal | null {
   } as Seal;
 }
 
-/**
- * Verifies and decrypts a seal with the first password and iteration count that fit.
- * Does not look at its expiry, so that an opened seal can be remembered.
- *
- * @returns the sealed JSON value; `undefined`: made with another password, or altered
- */
+/** @returns the sealed JSON value, expired or not; `undefined`: sealed with another password, or altered */
 export async function openSeal(seal: Seal, passwords: readonly string[]): Promise<unknown> {
   for (const iterations of ITERATIONS) {
     for (const password of passwords) {
@@ -58,17 +50,14 @@ export async function openSeal(seal: Seal, passwords: readonly string[]): Promis
   return undefined;
 }
 
-/** One iteration takes microseconds and is done at once; thousands go to the thread pool. */
+/** One iteration takes microseconds and runs synchronously; thousands run in the thread pool. */
 async function deriveKey(password: string, salt: string, iterations: number): Promise<Buffer> {
   return iterations === 1
     ? pbkdf2Sync(password, salt, iterations, KEY_BYTES, 'sha1')
     : derive(password, salt, iterations, KEY_BYTES, 'sha1');
 }
 
-/**
- * Compares the text of the digests, not their bytes: base64 has several spellings of the same
- * bytes, and only the canonical one is what the issuer wrote.
- */
+/** Compares text, not bytes: only the canonical base64 encoding is accepted (RFC 4648 §3.5). */
 function verifies(seal: Seal, key: Buffer): boolean {
   const hmac = createHmac('sha256', key).update(seal.signed).digest('base64url');
   return timingSafeEqual(Buffer.from(hmac), Buffer.from(seal.hmac));

@@ -1,18 +1,17 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** The cookie that the web application issues; this server only reads it. */
+/** Issued by the web application; this server only reads it. */
 export const SESSION_COOKIE = 'neptun-session';
-/** h3 reads a header of this name before the cookie; it suits clients without a cookie jar. */
+/** h3 reads this header before the cookie; it suits clients without a cookie jar. */
 export const SESSION_HEADER = 'x-neptun-session-session';
 
-/** Whatever an answer depends on: what caches must tell apart (RFC 9110 §12.5.5). */
+/** The value of `Vary` (RFC 9110 §12.5.5). */
 export const SESSION_HEADERS = `Cookie, ${SESSION_HEADER}`;
 
-/** What marks a main cookie whose value stands in parts `neptun-session.1` … `.N`. */
+/** The main cookie of a session that is split into `neptun-session.1` … `.N`. */
 const CHUNKED = /^__chunked__(\d{1,3})$/;
 const MAX_CHUNKS = 100;
 
-/** The sealed session of a request, still closed; `null`: it brings none. */
 export function sealedSession(headers: IncomingHttpHeaders): string | null {
   const header = headers[SESSION_HEADER];
   if (typeof header === 'string' && header) return header;
@@ -35,10 +34,7 @@ function joinChunks(cookies: Map<string, string>, main: string): string | null {
   return chunks.join('');
 }
 
-/**
- * The session's cookies, as h3 reads them: the first of a name counts (RFC 6265 §5.4 sends the most
- * specific first). One pass, as the header may be 16 KiB of anything.
- */
+/** As in h3, the first duplicate wins (RFC 6265 §5.4). A single pass: the header may hold 16 KiB of anything. */
 function parseCookies(header: string): Map<string, string> {
   const cookies = new Map<string, string>();
   let equals = -1;

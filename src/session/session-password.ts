@@ -2,10 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/**
- * The password that seals sessions: the configured one, else, in development, one that is generated
- * once and kept in the data folder.
- */
+/** The configured password; in development, else one generated once and kept in the data folder. */
 export async function sessionPassword({
   sessionPassword: configured,
   dataDirectory,
@@ -35,7 +32,7 @@ async function read(path: string): Promise<string | null> {
   }
 }
 
-/** Written beside and linked, so that of two that start together the first one's holds, whole. */
+/** `link` fails if another process was first: both then use the same, complete file. */
 async function generate(directory: string): Promise<string> {
   const path = pathIn(directory);
   await mkdir(directory, { recursive: true, mode: 0o700 });

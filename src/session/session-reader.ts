@@ -6,33 +6,29 @@ import { openSeal, parseSeal } from './seal.js';
 import { sealedSession } from './session-cookie.js';
 import type { Viewer } from './viewer.js';
 
-/** Clocks of the issuer and of this server may differ by so much. */
+/** Tolerated difference between the clocks of the issuer and of this server. */
 const CLOCK_SKEW_MS = 60_000;
-/** Some 400 bytes each. */
+/** About 400 bytes each. */
 const REMEMBERED_SESSIONS = 20_000;
 
 interface OpenedSession {
-  /** `null`: a genuine session of nobody. */
+  /** `null`: a valid session without a user. */
   readonly viewer: Viewer | null;
-  /** Milliseconds since the epoch; the first instant at which the session is over. */
+  /** Milliseconds since the epoch, exclusive. */
   readonly endsAt: number;
 }
 
 export interface SessionReaderOptions {
-  /** What seals are opened with: the current password, then those that are being rotated out. */
+  /** The current password, then those being rotated out. */
   passwords: readonly string[];
   /** Seconds since a session's `createdAt`; `null`: only the seal's own expiry counts. */
   maxAge: number | null;
-  /** The current time in milliseconds since the epoch. */
   now?: () => number;
 }
 
 /**
- * Reads the signed-in user from the sealed session of a request.
- *
- * Opening a seal costs more than the rest of a request, so what was opened is remembered:
- * under a digest, so that no usable cookie stays in memory, and with its end, which is checked
- * every time. What did not open is not remembered, so that forgeries cannot push sessions out.
+ * Opening a seal costs more than the rest of a request, so opened sessions are cached: under a digest, so that
+ * memory holds no usable cookie. Forgeries are not cached, so that they cannot evict sessions.
  */
 export class SessionReader {
   readonly #passwords: readonly string[];
@@ -46,13 +42,13 @@ export class SessionReader {
     this.#now = now;
   }
 
-  /** The viewer of a request; `null`: anonymous. Never fails: whatever cannot be opened is anonymous. */
+  /** `null`: anonymous, as for any seal that cannot be opened. Never rejects. */
   async read(headers: IncomingHttpHeaders): Promise<Viewer | null> {
     const remembered = this.remembered(headers);
     return remembered === undefined ? this.#open(sealedSession(headers) ?? '') : remembered;
   }
 
-  /** The viewer as far as it is known at once; `undefined`: there is a seal that must be opened first. */
+  /** `null`: anonymous; `undefined`: the session is not cached, its seal must be opened first. */
   remembered(headers: IncomingHttpHeaders): Viewer | null | undefined {
     const sealed = sealedSession(headers);
     if (sealed === null) return anonymous('none');
@@ -60,7 +56,7 @@ export class SessionReader {
     const session = this.#opened.get(digest);
     if (!session) return undefined;
     if (this.#now() < session.endsAt) {
-      tell(session.viewer ? 'remembered' : 'nobody');
+      publish(session.viewer ? 'remembered' : 'nobody');
       return session.viewer;
     }
     this.#opened.delete(digest);
@@ -80,17 +76,17 @@ export class SessionReader {
     const id = userId(payload);
     const viewer = id === null ? null : { id };
     this.#opened.set(digestOf(sealed), { viewer, endsAt });
-    tell(viewer ? 'opened' : 'nobody');
+    publish(viewer ? 'opened' : 'nobody');
     return viewer;
   }
 }
 
 function anonymous(outcome: SessionOutcome): null {
-  tell(outcome);
+  publish(outcome);
   return null;
 }
 
-function tell(outcome: SessionOutcome): void {
+function publish(outcome: SessionOutcome): void {
   if (sessions.hasSubscribers) sessions.publish(outcome);
 }
 
@@ -98,18 +94,14 @@ function digestOf(sealed: string): string {
   return hash('sha256', sealed, 'base64');
 }
 
-/**
- * Numbers beyond 2^53 are refused: JSON has rounded them already, so that they may name another user.
- *
- * @returns `data.user.id` as text; `null`: an anonymous session
- */
+/** Rejects numbers beyond 2^53: rounded by `JSON.parse`, they may name another user. */
 function userId(payload: unknown): string | null {
   const id = (payload as { data?: { user?: { id?: unknown } } } | null)?.data?.user?.id;
   if (typeof id === 'number' && Number.isSafeInteger(id)) return String(id);
   return typeof id === 'string' && id ? id : null;
 }
 
-/** As h3 counts: at exactly the maximum age a session still holds, and one without a start does not. */
+/** As in h3: a session of exactly the maximum age is valid, one without `createdAt` is not. */
 function ageEndsAt(payload: unknown, maxAgeMs: number | null): number {
   if (maxAgeMs === null) return Number.POSITIVE_INFINITY;
   const createdAt = (payload as { createdAt?: unknown } | null)?.createdAt;

@@ -1,5 +1,4 @@
-/** The signed-in user that a request speaks for. */
 export interface Viewer {
-  /** The user id of the session, as text; not yet known to exist. */
+  /** The user id of the session; the user may not exist. */
   readonly id: string;
 }

@@ -5,13 +5,13 @@ import { cli, run, serve } from './process.js';
 
 const SESSION_PASSWORD = 's'.repeat(32);
 
-/** What curl shows of a user's installations: the body, then the status. */
+/** The response body, then the status. */
 async function get(url: string, userId: string, cookie: string): Promise<string> {
   const address = `${url}/api/users/${userId}/installations`;
   return (await run('curl', ['-sw', ' %{http_code}', '-b', cookie, address])).stdout;
 }
 
-test('session prints a cookie that curl can send, and that holds as long as it should', async () => {
+test('session prints a cookie for curl, with the given lifetime', async () => {
   const { env } = await createDatabase('PGlite');
   const { url, stop } = await serve({ ...env, SESSION_PASSWORD });
   const printed = await cli(['session', '--user', 'user123'], { SESSION_PASSWORD });
@@ -30,7 +30,7 @@ test('session prints a cookie that curl can send, and that holds as long as it s
   await stop('SIGTERM');
 });
 
-test('session needs no password where the development server has generated one', async () => {
+test('session uses the generated password of the development server', async () => {
   const { env } = await createDatabase('PGlite');
   const { url, stop } = await serve(env);
   const { stdout } = await cli(['session', '--user', 'user123'], env);
@@ -38,7 +38,7 @@ test('session needs no password where the development server has generated one',
   await stop('SIGTERM');
 });
 
-test('migrate and seed can be run twice', async () => {
+test('migrate and seed are idempotent', async () => {
   const { env } = await createDatabase('PGlite');
   const first = await cli(['migrate'], env);
   expect(first.stdout).toMatch(/^(Applied \w+\.\n)+The database is up to date\.\n$/);
@@ -57,7 +57,7 @@ test('schema prints the committed schema', async () => {
   expect(await cli(['schema'])).toEqual({ code: 0, stdout, stderr: '' });
 });
 
-test('--help of every command explains it and ends with 0', async () => {
+test('--help of every command prints its usage and exits with 0', async () => {
   const commands = ['', 'serve ', 'migrate ', 'seed ', 'doctor ', 'session ', 'schema '];
   const answers = await Promise.all(commands.map((name) => cli(`${name}--help`.split(' '))));
   answers.forEach(({ code, stdout, stderr }, index) => {

@@ -10,14 +10,14 @@ const MAIN = join(process.cwd(), 'dist/src/main.js');
 
 export interface Started {
   pid: number;
-  /** What it has printed so far. */
+  /** Output so far. */
   stdout(): string;
   stderr(): string;
-  /** Sends the signal, waits for the end, and tells the exit code; `null`: the signal ended it. */
+  /** Sends the signal and resolves with the exit code; `null`: killed by the signal. */
   stop(signal: NodeJS.Signals): Promise<number | null>;
-  /** Settles at the end of the process. */
+  /** The exit code. */
   code: Promise<number | null>;
-  /** Waits until its output has this; throws what it printed, if it ends before. */
+  /** Waits for output; rejects with all output if the process exits before. */
   printed(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
@@ -29,7 +29,7 @@ export interface Ended {
 
 export interface Served extends Started {
   url: string;
-  /** The command line that the banner offers; empty where there is none. */
+  /** The command line in the banner; empty if there is none. */
   curl: string;
 }
 
@@ -38,7 +38,7 @@ afterAll(() => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** Starts a program with nothing in its environment but what a test gives, where no `.env` lies. */
+/** Starts a program with only `env` as environment, in a folder without `.env`. */
 export function start(program: string, args: string[], env: Record<string, string> = {}): Started {
   const folder = mkdtempSync(join(process.env.TEST_TEMP ?? '', 'cwd-'));
   const child = spawn(program, args, {
@@ -74,26 +74,25 @@ export function start(program: string, args: string[], env: Record<string, strin
         };
         child.stdout.on('data', look);
         look();
-        code.then(() => reject(new Error(`It ended: ${output.stdout}${output.stderr}`)));
+        code.then(() => reject(new Error(`process exited: ${output.stdout}${output.stderr}`)));
       }),
   };
 }
 
-/** Waits for something that no output tells. */
+/** Polls a condition that is not printed. */
 export async function until(condition: () => unknown): Promise<void> {
   for (const deadline = Date.now() + 15_000; !(await condition()); await sleep(10)) {
-    if (Date.now() > deadline) throw new Error(`Not within 15 s: ${condition}`);
+    if (Date.now() > deadline) throw new Error(`timed out after 15 s: ${condition}`);
   }
 }
 
-/** Runs a program to its end. */
 export async function run(program: string, args: string[], env = {}): Promise<Ended> {
   const started = start(program, args, env);
   const code = await started.code;
   return { code, stdout: started.stdout(), stderr: started.stderr() };
 }
 
-/** Runs one command of this project, as an operator does. */
+/** Runs a command of this project. */
 export const cli = (args: string[], env = {}): Promise<Ended> =>
   run(process.execPath, [MAIN, ...args], env);
 
@@ -104,7 +103,7 @@ export const startCli = (args: string[], env = {}): Started =>
 /** Starts the server on a free port, without waiting for it. */
 export const startServing = (env = {}): Started => startCli(['serve'], { PORT: '0', ...env });
 
-/** Serves on a free port, and waits for the banner. */
+/** Starts the server on a free port, and waits for the banner. */
 export async function serve(env = {}): Promise<Served> {
   const started = startServing(env);
   const [, url = ''] = await started.printed(/ready at (\S+)[\s\S]*openapi\.json[\s\S]*\n$/);

@@ -19,7 +19,7 @@ describe.each([
   afterAll(() => server?.stop('SIGTERM'));
 
   const explorers = Object.keys(ide).length > 0;
-  test(`has ${explorers ? 'the' : 'no'} explorers`, async () => {
+  test(`serves ${explorers ? 'the' : 'no'} explorers`, async () => {
     const offline = await fetch(`${server.url}/graphiql/`, { headers: HTML });
     expect(offline.status).toBe(explorers ? 200 : 404);
     const sandbox = await fetch(`${server.url}/graphql`, { headers: HTML });
@@ -31,7 +31,7 @@ describe.each([
     expect((await introspection.text()).includes('"Query"')).toBe(explorers);
   });
 
-  test('signs nobody in, and shows no session', async () => {
+  test('offers no demo sign-in, and prints no session', async () => {
     const response = await fetch(`${server.url}/dev/sign-in`, { redirect: 'manual' });
     expect([response.status, response.headers.get('set-cookie')]).toEqual([404, null]);
     expect(server.stdout()).not.toMatch(/neptun-session|user123|sign-in/);
@@ -47,8 +47,8 @@ describe.each([
 describe.each([
   ['behind a proxy', { TRUST_PROXY: '127.0.0.1' }],
   ['on every address', { HOST: '0.0.0.0' }],
-])('A server %s with the real password, whose NODE_ENV was forgotten', (_where, env) => {
-  test('signs nobody in, and shows no session', async () => {
+])('A server %s with a configured password and without NODE_ENV', (_where, env) => {
+  test('offers no demo sign-in, and prints no session', async () => {
     const database = await createDatabase('PGlite');
     const server = await serve({ ...database.env, SESSION_PASSWORD, ...env });
     const response = await fetch(`${server.url}/dev/sign-in`, { redirect: 'manual' });

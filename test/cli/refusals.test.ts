@@ -9,27 +9,24 @@ import { cli } from './process.js';
 const PRODUCTION = { NODE_ENV: 'production', SESSION_PASSWORD: 'p'.repeat(32) };
 const nowhere = () => join(process.env.TEST_TEMP ?? '', randomUUID());
 
-test.each(['PORT', 'METRICS_PORT'])(
-  'a %s that is taken ends the start with 1 and one clear line',
-  async (variable) => {
-    const other = createServer().listen(0, '127.0.0.1');
-    await once(other, 'listening');
-    const { port } = other.address() as AddressInfo;
-    const { code, stderr } = await cli(['serve'], {
-      PORT: '0',
-      [variable]: String(port),
-      DATA_DIR: nowhere(),
-    });
-    other.close();
-    expect(code).toBe(1);
-    expect(stderr).toBe(
-      `127.0.0.1:${port} is taken: stop what listens there, or set ${variable} to another\n`,
-    );
-  },
-);
+test.each(['PORT', 'METRICS_PORT'])('a %s in use exits with 1 and one line', async (variable) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  const { code, stderr } = await cli(['serve'], {
+    PORT: '0',
+    [variable]: String(port),
+    DATA_DIR: nowhere(),
+  });
+  other.close();
+  expect(code).toBe(1);
+  expect(stderr).toBe(
+    `127.0.0.1:${port} is taken: stop what listens there, or set ${variable} to another\n`,
+  );
+});
 
 test.each(['no-such-host.invalid', '203.0.113.1'])(
-  'HOST=%s, which is not here, ends the start with 1 and one line that names it',
+  'the foreign HOST=%s exits with 1 and one line that names it',
   async (HOST) => {
     const { code, stderr } = await cli(['serve'], { HOST, PORT: '0', DATA_DIR: nowhere() });
     expect(code).toBe(1);
@@ -38,7 +35,7 @@ test.each(['no-such-host.invalid', '203.0.113.1'])(
 );
 
 test.each(['serve', 'session --user x'])(
-  '%s names every variable at fault at once, and shows no value',
+  '%s names every invalid variable, and prints no value',
   async (command) => {
     const faults = {
       SESSION_PASSWORD: 'short-secret',
@@ -56,13 +53,13 @@ test.each(['serve', 'session --user x'])(
   },
 );
 
-test('production without SESSION_PASSWORD ends with 1 and says so', async () => {
+test('production without SESSION_PASSWORD exits with 1 and names it', async () => {
   const { code, stderr } = await cli(['serve'], { NODE_ENV: 'production', PORT: '0' });
   expect(code).toBe(1);
   expect(stderr).toContain('SESSION_PASSWORD is required in production');
 });
 
-test('seed refuses in production', async () => {
+test('seed is refused in production', async () => {
   const { code, stderr } = await cli(['seed'], { ...PRODUCTION, DATA_DIR: nowhere() });
   expect([code, stderr]).toEqual([1, 'seed: demo data is not for production\n']);
 });
@@ -72,7 +69,7 @@ test.each([
   ['session', "error: required option '--user <id>' not specified"],
   ['session --user x --ttl soon', /argument 'soon' is invalid/],
   ['serve --nonsense', "error: unknown option '--nonsense'"],
-])('installations %s ends with 1 and says what is wrong', async (command, message) => {
+])('installations %s exits with 1 and names the mistake', async (command, message) => {
   const { code, stdout, stderr } = await cli(command.split(' '));
   expect([code, stdout]).toEqual([1, '']);
   const [line, hint, ...rest] = stderr.split('\n');

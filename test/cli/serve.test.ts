@@ -5,11 +5,11 @@ import { expect, test } from '@jest/globals';
 import { createDatabase } from '../helpers/databases.js';
 import { run, serve, startServing, until } from './process.js';
 
-/** Runs the banner's command line as it is pasted. */
+/** Runs the command line of the banner unchanged. */
 const answerOf = async (curl: string) => (await run('bash', ['-c', curl])).stdout;
 const emptyFolder = () => join(process.env.TEST_TEMP ?? '', randomUUID());
 
-test('the banner’s command line answers the documented installation, before and after kill -9', async () => {
+test('the command line of the banner returns the documented installation, before and after kill -9', async () => {
   const { env } = await createDatabase('PGlite');
   const first = await serve(env);
   const answer = await answerOf(first.curl);
@@ -24,7 +24,7 @@ test('the banner’s command line answers the documented installation, before an
   await first.stop('SIGKILL');
 
   const second = await serve(env);
-  // The very same rows: a database made anew would have been migrated and seeded anew.
+  // The same rows: a new database would be migrated and seeded again.
   expect(second.stdout()).not.toContain('migrations applied');
   expect(await answerOf(first.curl.replace(first.url, second.url))).toBe(answer);
   expect(second.curl).toBe(first.curl.replaceAll(first.url, second.url));
@@ -36,7 +36,7 @@ test('the banner’s command line answers the documented installation, before an
   expect([first, second, third].map((server) => server.stderr())).toEqual(['', '', '']);
 });
 
-test('kill -9 during the very first start does not prevent the next one', async () => {
+test('the server starts after kill -9 during its first start', async () => {
   const env = { DATA_DIR: emptyFolder() };
   const killed = startServing(env);
   await until(() => existsSync(join(env.DATA_DIR, 'postgres.new', 'base')));
@@ -50,7 +50,7 @@ test('kill -9 during the very first start does not prevent the next one', async 
 });
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
-  '%s before it is ready ends it with 0',
+  '%s before the server is ready exits with 0',
   async (signal) => {
     const { env } = await createDatabase('PGlite');
     const starting = startServing(env);
@@ -61,7 +61,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 );
 
-test('a second process on the same folder ends with 1 and names the owner', async () => {
+test('a second process on the same folder exits with 1 and names the owner', async () => {
   const { env } = await createDatabase('PGlite');
   const owner = await serve(env);
   const second = startServing(env);
@@ -74,19 +74,19 @@ test('a second process on the same folder ends with 1 and names the owner', asyn
   expect(await owner.stop('SIGTERM')).toBe(0);
 });
 
-test('a password of one’s own opens the session that the banner shows', async () => {
+test('the session of the banner uses the configured password', async () => {
   const { env } = await createDatabase('PGlite');
   const generated = await serve(env);
   await generated.stop('SIGTERM');
   const own = await serve({ ...env, NUXT_SESSION_PASSWORD: 'n'.repeat(40) });
   expect(JSON.parse(await answerOf(own.curl))).toHaveLength(3);
-  // The session sealed with the generated password is no session any more.
+  // The session of the generated password is invalid.
   const old = await answerOf(generated.curl.replace(generated.url, own.url));
   expect(JSON.parse(old)).toMatchObject({ statusCode: 401 });
   await own.stop('SIGTERM');
 });
 
-test('an error that nobody handles is logged, and ends the server with 1', async () => {
+test('an unhandled error is logged, and exits with 1', async () => {
   const { env } = await createDatabase('PGlite');
   const failing = startServing({
     ...env,

@@ -15,7 +15,7 @@ const refused = (url: string) =>
     () => true,
   );
 
-/** Over a connection that the client means to keep. */
+/** Sends a request over a keep-alive connection. */
 function askOn(
   agent: Agent,
   url: string,
@@ -41,7 +41,6 @@ describeOnPostgres('SIGTERM', () => {
     await database?.remove();
   });
 
-  /** A server, and how its user asks it. */
   async function start(env = {}) {
     const server = await serve({ ...database.env, SESSION_PASSWORD: PASSWORD, ...env });
     const user = randomUUID();
@@ -51,12 +50,12 @@ describeOnPostgres('SIGTERM', () => {
     return { server, ask };
   }
 
-  test('turns /ready to 503 at once, and sends clients away with their answers', async () => {
-    // Longer than Fastify's own patience with a hook.
+  test('makes /ready answer 503 at once, and closes connections after their response', async () => {
+    // Longer than the default timeout of a Fastify hook.
     const { server, ask } = await start({ SHUTDOWN_DELAY: '11' });
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    const askOnKept = () => askOn(agent, `${server.url}/live`);
-    expect(await askOnKept()).toEqual({ status: 200, connection: 'keep-alive' });
+    const askOnKeptAlive = () => askOn(agent, `${server.url}/live`);
+    expect(await askOnKeptAlive()).toEqual({ status: 200, connection: 'keep-alive' });
 
     const end = server.stop('SIGTERM');
     await until(async () => (await statusOf(`${server.url}/ready`)) === 503);
@@ -68,16 +67,16 @@ describeOnPostgres('SIGTERM', () => {
       serving: false,
       reason: 'the server is ending',
     });
-    expect(await askOnKept()).toEqual({ status: 200, connection: 'close' });
+    expect(await askOnKeptAlive()).toEqual({ status: 200, connection: 'close' });
     expect((await ask()).status).toBe(200);
     expect(await end).toBe(0);
   });
 
-  test('ends what is under way, and then itself, without a wait for idle connections', async () => {
+  test('drains requests in flight, without waiting for idle connections', async () => {
     const { server, ask } = await start();
     expect((await ask()).status).toBe(200);
     await client.query('BEGIN; LOCK TABLE neptun_user');
-    const underWay = ask();
+    const inFlight = ask();
     await until(async () => {
       const waiting = await client.query(
         `SELECT FROM pg_locks JOIN pg_database d ON d.oid = database
@@ -88,14 +87,14 @@ describeOnPostgres('SIGTERM', () => {
     const end = server.stop('SIGTERM');
     await until(() => refused(`${server.url}/live`));
     await client.query('COMMIT');
-    expect((await underWay).status).toBe(200);
+    expect((await inFlight).status).toBe(200);
     const answered = Date.now();
     expect(await end).toBe(0);
     expect(Date.now() - answered).toBeLessThan(8_000);
   });
 });
 
-test('a second signal ends the server at once, with 1', async () => {
+test('a second signal exits at once, with 1', async () => {
   const { env } = await createDatabase('PGlite');
   const server = await serve({ ...env, SHUTDOWN_DELAY: '15' });
   server.stop('SIGTERM');
@@ -105,7 +104,7 @@ test('a second signal ends the server at once, with 1', async () => {
   expect(await server.stop('SIGINT')).toBe(1);
 });
 
-test('one Ctrl-C under npm, which comes twice, is one signal', async () => {
+test('the duplicate SIGINT of Ctrl-C under npm counts once', async () => {
   const { env } = await createDatabase('PGlite');
   const server = await serve({ ...env, SHUTDOWN_DELAY: '1' });
   server.stop('SIGINT');
@@ -113,7 +112,7 @@ test('one Ctrl-C under npm, which comes twice, is one signal', async () => {
   expect(await server.stop('SIGINT')).toBe(0);
 });
 
-test('a client that keeps half a request back does not keep the server', async () => {
+test('an incomplete request does not prevent the exit', async () => {
   const { env } = await createDatabase('PGlite');
   const server = await serve(env);
   const client = connect(Number(new URL(server.url).port), '127.0.0.1').on('error', () => {});
@@ -125,26 +124,23 @@ test('a client that keeps half a request back does not keep the server', async (
 test.each([
   ['thrown', 'throw new Error("unforeseen")'],
   ['rejected', 'Promise.reject(new Error("unforeseen"))'],
-])(
-  'an error that is %s where nobody catches it is logged, and ends with 1',
-  async (_how, fault) => {
-    const { env } = await createDatabase('PGlite');
-    const onSignal = `process.on("SIGUSR2", () => { ${fault} })`;
-    const server = await serve({
-      ...env,
-      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(onSignal)}`,
-    });
-    expect(await server.stop('SIGUSR2')).toBe(1);
-    const lines = server.stdout().trim().split('\n');
-    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({
-      level: 60,
-      err: { message: 'unforeseen', stack: expect.stringContaining('data:text/javascript') },
-    });
-    expect(server.stderr()).toBe('');
-  },
-);
+])('an uncaught error (%s) is logged, and exits with 1', async (_how, fault) => {
+  const { env } = await createDatabase('PGlite');
+  const onSignal = `process.on("SIGUSR2", () => { ${fault} })`;
+  const server = await serve({
+    ...env,
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(onSignal)}`,
+  });
+  expect(await server.stop('SIGUSR2')).toBe(1);
+  const lines = server.stdout().trim().split('\n');
+  expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({
+    level: 60,
+    err: { message: 'unforeseen', stack: expect.stringContaining('data:text/javascript') },
+  });
+  expect(server.stderr()).toBe('');
+});
 
-test('probes leave no line in the log', async () => {
+test('probes are not logged', async () => {
   const { env } = await createDatabase('PGlite');
   const server = await serve(env);
   for (const path of ['/live', '/ready', '/openapi.json']) await fetch(`${server.url}${path}`);

@@ -101,8 +101,8 @@ describeOnEachDatabase('A batched reader', (kind) => {
       { id: 'absent after', githubIds: null },
     ];
     const read = await Promise.all(users.map(({ id }) => reader.read(id)));
-    const githubIds = read.map(
-      (rows) => rows && rows.map(({ githubInstallationId }) => githubInstallationId),
+    const githubIds = read.map((rows) =>
+      rows ? rows.map((row) => row.githubInstallationId) : null,
     );
     expect(githubIds).toEqual(users.map((user) => user.githubIds));
     for (const [at, rows] of read.entries())

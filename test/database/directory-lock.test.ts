@@ -8,7 +8,7 @@ import { DirectoryInUseError, DirectoryLock } from '../../src/database/directory
 const LOCK_MODULE = join(process.cwd(), 'dist/src/database/directory-lock.js');
 const temporary = () => mkdtemp(join(process.env.TEST_TEMP ?? '', 'lock-'));
 
-/** Another process that takes the lock, says so, and waits. */
+/** Starts a process that acquires the lock, prints the result, and waits. */
 async function otherProcess(folder: string) {
   const script = `
     const { DirectoryLock } = await import(${JSON.stringify(LOCK_MODULE)});
@@ -19,20 +19,20 @@ async function otherProcess(folder: string) {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [line] = await once(child.stdout, 'data');
-  return { child, said: String(line).trim() };
+  return { child, printed: String(line).trim() };
 }
 
-test('a live owner keeps others out, and is named', async () => {
+test('a second process is refused, and the error names the owner', async () => {
   const folder = await temporary();
-  const { child, said } = await otherProcess(folder);
-  expect(said).toBe('held');
+  const { child, printed } = await otherProcess(folder);
+  expect(printed).toBe('held');
   const attempt = new DirectoryLock(folder).acquire();
   await expect(attempt).rejects.toThrow(DirectoryInUseError);
   await expect(attempt).rejects.toThrow(`process ${child.pid}`);
   child.kill('SIGKILL');
 });
 
-test('a killed owner keeps nobody out, and leaves nothing behind', async () => {
+test('the claim of a killed owner is removed', async () => {
   const folder = await temporary();
   const { child } = await otherProcess(folder);
   child.kill('SIGKILL');
@@ -44,7 +44,7 @@ test('a killed owner keeps nobody out, and leaves nothing behind', async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
-/** The end of a claim's name: where its process lives. */
+/** The last part of a claim's name, which identifies boot, container and host. */
 async function here(folder: string): Promise<string> {
   const lock = new DirectoryLock(folder);
   await lock.acquire();
@@ -53,7 +53,7 @@ async function here(folder: string): Promise<string> {
   return claim?.split('.')[3] as string;
 }
 
-test('a reused pid is not taken for the dead owner', async () => {
+test('a reused pid does not hold the claim of a dead owner', async () => {
   const folder = await temporary();
   await writeFile(join(folder, `owner.1.987654321.${await here(folder)}`), '');
   const lock = new DirectoryLock(folder);
@@ -62,7 +62,7 @@ test('a reused pid is not taken for the dead owner', async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
-test('an owner in another container keeps others out for as long as it renews its claim', async () => {
+test('a claim from another container is valid while its mtime is renewed', async () => {
   const folder = await temporary();
   const claim = join(folder, 'owner.1.987654321.elsewhere');
   await writeFile(claim, '');
@@ -74,9 +74,9 @@ test('an owner in another container keeps others out for as long as it renews it
   await lock.release();
 });
 
-test('of many that start at once, at most one holds it', async () => {
+test('at most one of several simultaneous processes acquires the lock', async () => {
   const folder = await temporary();
   const others = await Promise.all(Array.from({ length: 5 }, () => otherProcess(folder)));
   for (const { child } of others) child.kill('SIGKILL');
-  expect(others.filter(({ said }) => said === 'held').length).toBeLessThanOrEqual(1);
+  expect(others.filter(({ printed }) => printed === 'held').length).toBeLessThanOrEqual(1);
 });

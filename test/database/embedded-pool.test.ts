@@ -13,7 +13,7 @@ interface Client {
   ): Promise<{ rows: unknown[]; rowCount: number; command: string }>;
 }
 
-/** As `pg` users borrow a client: the callback's form, since TypeORM uses it. */
+/** Uses the callback of `connect`, as TypeORM does. */
 function borrow(pool: EmbeddedPool): Promise<{ client: Client; release: () => void }> {
   return new Promise((resolve, reject) => {
     pool.connect((error, client, release) =>
@@ -35,19 +35,19 @@ describe('The embedded pool', () => {
     await database.remove();
   });
 
-  test('keeps a stranger’s insert out of a transaction that is rolled back', async () => {
+  test('runs statements of other callers outside of a transaction', async () => {
     const { client, release } = await borrow(pool);
     await client.query('BEGIN');
     await client.query("INSERT INTO note VALUES ('rolled back')");
-    const stranger = pool.query({ text: "INSERT INTO note VALUES ('committed')" });
+    const other = pool.query({ text: "INSERT INTO note VALUES ('committed')" });
     await client.query('ROLLBACK');
     release();
-    await stranger;
+    await other;
     const { rows } = await pool.query({ text: 'SELECT text FROM note' });
     expect(rows).toEqual([{ text: 'committed' }]);
   });
 
-  test('rolls back what a borrower leaves open, so that the next one starts afresh', async () => {
+  test('rolls back a transaction left open by a borrower', async () => {
     const { client, release } = await borrow(pool);
     await client.query('START TRANSACTION');
     await client.query('CREATE TABLE left_open ()');
@@ -56,7 +56,7 @@ describe('The embedded pool', () => {
     expect(rows).toEqual([{ name: null }]);
   });
 
-  test('serves borrowers first come first served, one at a time', async () => {
+  test('leases the connection to one borrower at a time, in FIFO order', async () => {
     const order: string[] = [];
     const work = async (name: string) => {
       const { client, release } = await borrow(pool);
@@ -69,14 +69,14 @@ describe('The embedded pool', () => {
     expect(order).toEqual(['a', 'b', 'c'].flatMap((name) => [`${name} begins`, `${name} ends`]));
   });
 
-  test('goes on after a statement that failed', async () => {
+  test('continues after a failed statement', async () => {
     await expect(pool.query({ text: 'SELECT 1 / 0' })).rejects.toMatchObject({ code: '22012' });
     await expect(pool.query({ text: 'SELECT 1 AS one' })).resolves.toMatchObject({
       rows: [{ one: 1 }],
     });
   });
 
-  test('answers as pg does: bigint as text, command and count of rows', async () => {
+  test('returns results as pg does: bigint as text, command, row count', async () => {
     const { client, release } = await borrow(pool);
     const result = await client.query('SELECT $1::bigint AS big', ['9007199254740993']);
     expect(result).toMatchObject({
@@ -94,7 +94,7 @@ describe('The embedded pool', () => {
     expect(rows).toEqual([{ texts }]);
   });
 
-  test('lets no second owner into the folder, and names the first', async () => {
+  test('refuses a second owner of the folder, and names the first', async () => {
     const second = new EmbeddedPool(database.env.DATA_DIR);
     await expect(second.query({ text: 'SELECT 1' })).rejects.toThrow(DirectoryInUseError);
     await expect(second.query({ text: 'SELECT 1' })).rejects.toThrow(`process ${process.pid}`);
@@ -104,7 +104,7 @@ describe('The embedded pool', () => {
     });
   });
 
-  test('keeps what was committed after it is closed and opened again', async () => {
+  test('keeps committed rows after it is closed and opened again', async () => {
     const own = await createDatabase('PGlite');
     const first = new EmbeddedPool(own.env.DATA_DIR);
     await first.query({ text: 'CREATE TABLE kept AS SELECT 7 AS number' });
@@ -119,7 +119,7 @@ describe('The embedded pool', () => {
     await own.remove();
   });
 
-  test('begins anew beside the remains of an initialisation that was killed', async () => {
+  test('starts beside the remains of a killed initialization', async () => {
     const folder = join(process.env.TEST_TEMP ?? '', randomUUID());
     await mkdir(join(folder, 'postgres.new', 'half'), { recursive: true });
     const own = new EmbeddedPool(folder);

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { run, serve } from '../cli/process.js';
 import { createDatabase } from '../helpers/databases.js';
 
-test('each way to start the server gives V8 the same options', () => {
+test('npm, the container and systemd start the server with the same options', () => {
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
   const commands = [
     scripts.start.split(' '),
@@ -17,7 +17,7 @@ test('each way to start the server gives V8 the same options', () => {
   expect(scripts.cli).toMatch(/--no-memory-reducer dist\/src\/main\.js$/);
 });
 
-test('the container’s health check tells a server that runs from one that does not', async () => {
+test('the health check of the container succeeds only while the server runs', async () => {
   const dockerfile = readFileSync('deploy/Dockerfile', 'utf8');
   const [, command = ''] = /^HEALTHCHECK .*CMD (\[.*\])$/m.exec(dockerfile) ?? [];
   const [program, ...args] = JSON.parse(command);

@@ -3,16 +3,15 @@ import { freePort } from '../helpers/postgres-cluster.js';
 import { UNLIMITED } from '../helpers/server.js';
 import { startNginx } from './nginx-example.js';
 
-/** Three instances behind nginx, as the examples of `deploy/` have them. */
+/** Three instances behind nginx, as in `deploy/`. */
 export interface Instances {
-  /** Of nginx. */
+  /** The URL of nginx. */
   url: string;
-  /** Ends one after the other, each with code 0, and starts it with this environment. */
+  /** Restarts one instance after the other; each must exit with 0. */
   restart(env?: object): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Settles when each is ready. */
 export async function startInstances(databaseUrl: string, env = {}): Promise<Instances> {
   const ports: [number, number, number] = [await freePort(), await freePort(), await freePort()];
   const instances: Started[] = [];

@@ -3,10 +3,7 @@ import { join } from 'node:path';
 import { type Started, start, until } from '../cli/process.js';
 import { freePort } from '../helpers/postgres-cluster.js';
 
-/**
- * nginx with `deploy/nginx.conf`, nothing changed of it but the ports. One process, so that none of it
- * outlives the test.
- */
+/** Runs nginx with `deploy/nginx.conf` on other ports, as one process that cannot outlive the test. */
 export async function startNginx(
   instances: [number, number, number],
 ): Promise<Started & { url: string }> {

@@ -11,8 +11,8 @@ const GRAPHQL = { method: 'POST', headers: { 'content-type': 'application/json' 
 let database: TestDatabase;
 let server: TestServer;
 let nginx: Started & { url: string };
-/** An instance that is killed by each request it gets. */
-let dying: Server;
+/** An instance that drops every request. */
+let failing: Server;
 let userId: string;
 beforeAll(async () => {
   database = await createDatabase('PGlite');
@@ -20,21 +20,21 @@ beforeAll(async () => {
   server = await startTestServer(database, limits);
   await server.ready;
   userId = await server.addUser(['1']);
-  dying = createServer((socket) => {
+  failing = createServer((socket) => {
     socket.once('data', () => socket.destroy());
   }).listen(0, '127.0.0.1');
-  await once(dying, 'listening');
+  await once(failing, 'listening');
   const port = Number(new URL(server.url).port);
-  nginx = await startNginx([(dying.address() as AddressInfo).port, port, port]);
+  nginx = await startNginx([(failing.address() as AddressInfo).port, port, port]);
 });
 afterAll(async () => {
   await nginx?.stop('SIGTERM');
-  dying?.close();
+  failing?.close();
   await server?.close();
   await database?.remove();
 });
 
-test('a POST that meets an instance that is killed is answered by the next one', async () => {
+test('a POST to a failing instance is sent to the next one', async () => {
   const headers = { ...GRAPHQL.headers, cookie: await cookieOf(userId) };
   for (let n = 0; n < 10; n++) {
     const body = JSON.stringify({ query: '{ viewer { id } }' });
@@ -43,11 +43,11 @@ test('a POST that meets an instance that is killed is answered by the next one',
   }
 });
 
-test('its limits are the server’s own', async () => {
+test('the size limits of nginx are those of the server', async () => {
   const query = (length: number) => JSON.stringify({ query: '{ viewer { id } }' }).padEnd(length);
   const post = (length: number) =>
     fetch(`${nginx.url}/graphql`, { ...GRAPHQL, body: query(length) });
-  // The server reads it, and says what is wrong with it.
+  // Refused by the server, not by nginx.
   expect((await post(1024 * 1024)).status).toBe(400);
   expect((await post(1024 * 1024 + 1)).status).toBe(413);
   const get = (length: number) =>
@@ -56,14 +56,14 @@ test('its limits are the server’s own', async () => {
   expect((await get(16_384)).status).toBeGreaterThanOrEqual(400);
 });
 
-test('probes of one instance are not for the world', async () => {
+test('probes of an instance are not public', async () => {
   expect((await fetch(`${server.url}/ready`)).status).toBe(200);
   for (const path of ['/live', '/ready']) {
     expect((await fetch(`${nginx.url}${path}`)).status).toBe(404);
   }
 });
 
-test('nobody gets another allowance by another X-Forwarded-For', async () => {
+test('a forged X-Forwarded-For does not evade the rate limit', async () => {
   const statuses = new Set();
   for (let n = 0; n < 25; n++) {
     const headers = { 'x-forwarded-for': `192.0.2.${n}` };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 const DOCUMENT = readFileSync(join(process.cwd(), 'test/examples/document.md'), 'utf8');
 const HOST = 'https://neptun-webui.vercel.app';
 
-/** The document's code in one language, as it stands, with only the host replaced. */
+/** The code of the document in one language; only the host is replaced. */
 export function documentedCode(language: 'python' | 'bash' | 'typescript', url: string): string {
   const blocks = DOCUMENT.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'));
   return [...blocks]

@@ -5,7 +5,7 @@ import { type Ended, run } from '../cli/process.js';
 import { PASSWORD, useServer } from '../helpers/server.js';
 import { documentedCode } from './document.js';
 
-/** Debian's, whatever other Python the machine has: its packages are what the project installs. */
+/** Debian's Python, for which the packages are installed. */
 const PYTHON = '/usr/bin/python3';
 const missing = spawnSync(PYTHON, ['-c', 'import httpx, pydantic']).status !== 0;
 if (missing && process.env.CI) {
@@ -17,7 +17,7 @@ if (missing) {
   );
 }
 
-/** What a caller adds around the document's code. */
+/** A script that calls the code of the document. */
 const program = (code: string) => `
 import asyncio, httpx, sys
 ${code}

@@ -11,7 +11,7 @@ const EXAMPLES = [...README.matchAll(/^```(\w+)\n(.*?)^```/gms)].map(([, languag
 }));
 
 describe('The README’s examples', () => {
-  // The embedded database holds the demo user that the examples speak of.
+  // The embedded database holds the demo user of the examples.
   const server = useServer('PGlite');
 
   test.each(EXAMPLES.filter(({ text }) => text.startsWith('curl')))('$text', async ({ text }) => {
@@ -24,13 +24,13 @@ describe('The README’s examples', () => {
     expect(rows).toHaveLength(3);
   });
 
-  test('show what REST answers', async () => {
+  test('show the REST response', async () => {
     const shown = EXAMPLES.find(({ language }) => language === 'json')?.text ?? '';
     const rows = await json(await server().rest('user123'));
     expect(rows.slice(0, 1)).toEqual(JSON.parse(shown));
   });
 
-  test('show a query that works', async () => {
+  test('show a valid query', async () => {
     const query = EXAMPLES.find(({ language }) => language === 'graphql')?.text;
     const body = { query, variables: { id: 'user123' } };
     const { data, errors } = await json(await server().graphql(body, { as: 'user123' }));
@@ -38,7 +38,7 @@ describe('The README’s examples', () => {
     expect(data.user.installations[0]).toMatchObject({ githubInstallationId: '12345678' });
   });
 
-  test('are all here', () => {
+  test('include two curl commands', () => {
     expect(EXAMPLES.filter(({ text }) => text.startsWith('curl'))).toHaveLength(2);
   });
 });

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 
-test('each command of docs/reliability.md runs a test that is there', () => {
+test('each command of docs/reliability.md runs an existing test', () => {
   const files = readdirSync('test', { recursive: true }).map((file) => `test/${file}`);
   const document = readFileSync('docs/reliability.md', 'utf8');
   const commands = [...document.matchAll(/`npm (?:test|run test:(\w+)) -- ([\w/-]+)`/g)];

@@ -4,11 +4,11 @@ import { describeInBrowser, type Visit } from '../explore/browser.js';
 import { useServer } from '../helpers/server.js';
 import { documentedCode } from './document.js';
 
-/** In a browser, as the document has it: outside of one `credentials: 'include'` sends no cookies. */
+/** In a browser: elsewhere `credentials: 'include'` sends no cookies. */
 describeInBrowser('The document’s TypeScript example', (visit) => {
   const server = useServer('PGlite', { NODE_ENV: 'development' });
 
-  /** Calls the example in a page of the server's own origin. */
+  /** Calls the example in a page of the same origin. */
   async function installations({ page }: Visit, userId: string): Promise<unknown> {
     const { code } = await transform(documentedCode('typescript', server().url), {
       jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },

@@ -13,10 +13,10 @@ const ARGUMENTS = [
   '--disable-sync',
 ];
 
-/** A page in a browser profile of its own, and what it has asked for and complained about. */
+/** A page in its own browser profile, with its requests and errors. */
 export interface Visit {
   page: Page;
-  /** Origins other than `origin` that it has tried to reach; nothing gets through to them. */
+  /** Other origins that it has requested; these requests are blocked. */
   foreignOrigins: Set<string>;
   /** Content-security-policy violations, as `directive blocked-uri`. */
   violations: string[];
@@ -25,9 +25,9 @@ export interface Visit {
 }
 
 /**
- * Runs tests in a real Chromium; where there is none, CI fails and others are told.
+ * Runs tests in Chromium. Without it, CI fails, and other runs skip them with a warning.
  *
- * @param tests handed a way to visit one origin and no other, and one to get a profile that goes anywhere
+ * @param tests `visit` opens a page restricted to one origin, `profile` an unrestricted browser profile
  */
 export function describeInBrowser(
   name: string,
@@ -36,12 +36,12 @@ export function describeInBrowser(
     profile: () => Promise<BrowserContext>,
   ) => void,
 ): void {
-  const there = existsSync(EXECUTABLE);
-  if (!there && process.env.CI) throw new Error(`${EXECUTABLE} is missing: install chromium`);
-  if (!there) {
+  const installed = existsSync(EXECUTABLE);
+  if (!installed && process.env.CI) throw new Error(`${EXECUTABLE} is missing: install chromium`);
+  if (!installed) {
     console.warn(`\n********\n${EXECUTABLE} is missing: NOT TESTED: ${name}.\n********\n`);
   }
-  (there ? describe : describe.skip)(name, () => {
+  (installed ? describe : describe.skip)(name, () => {
     let browser: Browser;
     beforeAll(async () => {
       browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS });

@@ -6,7 +6,7 @@ import { describeInBrowser } from './browser.js';
 describeInBrowser('The explorers', (visit) => {
   const server = useServer('PGlite', { NODE_ENV: 'development' });
 
-  test('the offline IDE, signed in by the link, answers with installations and needs no other host', async () => {
+  test('the offline IDE shows the installations of the demo user, without other hosts', async () => {
     const { page, foreignOrigins, violations, errors } = await visit(server().url);
     await page.goto(`${server().url}/dev/sign-in`);
     expect(page.url()).toBe(`${server().url}/graphiql/`);
@@ -22,12 +22,12 @@ describeInBrowser('The explorers', (visit) => {
       expect(answer).toContain(value);
     }
     expect([...foreignOrigins]).toEqual([]);
-    // A library looks whether it may, and goes on without.
+    // A library probes for eval, and works without it.
     expect(violations).toEqual(['script-src eval']);
     expect(errors).toEqual([]);
   });
 
-  test('the offline IDE, not signed in, says so', async () => {
+  test('the offline IDE shows UNAUTHENTICATED without a session', async () => {
     const { page } = await visit(server().url);
     await page.goto(`${server().url}/graphiql`);
     await page.getByRole('button', { name: 'Send Request' }).click();
@@ -35,7 +35,7 @@ describeInBrowser('The explorers', (visit) => {
     await result.getByText('UNAUTHENTICATED').first().waitFor();
   });
 
-  test('the link’s cookie is for this host, and out of reach of scripts', async () => {
+  test('the sign-in link sets a host-only, HttpOnly cookie', async () => {
     const response = await fetch(`${server().url}/dev/sign-in`, { redirect: 'manual' });
     expect(response.status).toBe(302);
     expect(response.headers.get('set-cookie')).toMatch(
@@ -44,7 +44,7 @@ describeInBrowser('The explorers', (visit) => {
     expect(response.headers.get('cache-control')).toBe('no-store');
   });
 
-  test('the IDE’s page is no frame, and lets no other script run', async () => {
+  test('the offline IDE cannot be framed, and runs only its own scripts', async () => {
     const response = await fetch(`${server().url}/graphiql/`);
     const policy = response.headers.get('content-security-policy') ?? '';
     expect(policy).toContain("default-src 'none'");
@@ -57,7 +57,7 @@ describeInBrowser('The explorers', (visit) => {
     expect(again.headers.get('content-security-policy')).not.toContain(nonce);
   });
 
-  test('Sandbox’s page is no frame, and may load from Apollo’s hosts alone', async () => {
+  test('Sandbox cannot be framed, and loads only from Apollo’s hosts and its fonts', async () => {
     const page = await fetch(`${server().url}/graphql`, { headers: { accept: 'text/html' } });
     const policy = page.headers.get('content-security-policy') ?? '';
     expect(policy).toContain("default-src 'none'");
@@ -71,9 +71,9 @@ describeInBrowser('The explorers', (visit) => {
     ]);
   });
 
-  test('Sandbox is handed this server, the example and the wish to send cookies', async () => {
+  test('Sandbox gets the endpoint, the example query and includeCookies', async () => {
     const { page, violations, errors } = await visit(server().url);
-    // Sandbox itself lives on Apollo's hosts, out of reach here: this stands in for its constructor.
+    // A stub, as Sandbox itself is loaded from Apollo's hosts.
     await page.route('https://embeddable-sandbox.cdn.apollographql.com/**', (route) =>
       route.fulfill({
         contentType: 'text/javascript',
@@ -92,7 +92,7 @@ describeInBrowser('The explorers', (visit) => {
     expect(errors).toEqual([]);
   });
 
-  test('Sandbox without the internet says so', async () => {
+  test('Sandbox shows a message when offline', async () => {
     const { page, foreignOrigins } = await visit(server().url);
     await page.goto(`${server().url}/graphql`);
     await page.getByText('you might be offline').waitFor();

@@ -7,7 +7,7 @@ import { startTestServer, type TestServer } from '../helpers/server.js';
 const QUERY = { query: '{ viewer { id } }' };
 const binaries = findPostgres();
 
-(binaries ? describe : describe.skip)('A server whose PostgreSQL goes away', () => {
+(binaries ? describe : describe.skip)('A PostgreSQL outage', () => {
   let cluster: PostgresCluster;
   let server: TestServer;
   let userId: string;
@@ -24,13 +24,13 @@ const binaries = findPostgres();
   });
 
   /** Milliseconds until the REST route answers 200 again. */
-  async function untilWell(): Promise<number> {
+  async function untilRecovered(): Promise<number> {
     const start = Date.now();
     while (Date.now() - start < 10_000) {
       if ((await server.rest(userId)).status === 200) return Date.now() - start;
       await sleep(20);
     }
-    throw new Error('It did not get well within 10 s');
+    throw new Error('no recovery within 10 s');
   }
 
   async function expectUnavailable(as: string): Promise<void> {
@@ -53,7 +53,7 @@ const binaries = findPostgres();
     }
   }
 
-  test('answers 503 while it is away at the start, and gets ready within 2 s of its arrival', async () => {
+  test('at startup causes 503, until 2 s after it ends', async () => {
     await expectUnavailable('somebody');
     expect((await server.rest('x', { as: null })).status).toBe(401);
     await cluster.start();
@@ -64,16 +64,16 @@ const binaries = findPostgres();
     expect((await server.rest(userId)).status).toBe(200);
   });
 
-  test('answers 503 while it is stopped, and is well within 2 s of its return', async () => {
+  test('by a stopped server causes 503, until 2 s after it ends', async () => {
     for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
       await cluster.stop(signal);
       await expectUnavailable(userId);
       await cluster.start();
-      expect(await untilWell()).toBeLessThan(2_000);
+      expect(await untilRecovered()).toBeLessThan(2_000);
     }
   });
 
-  test('outlives backends that are killed while idle', async () => {
+  test('of idle backends ends within 2 s', async () => {
     for (let round = 0; round < 5; round++) {
       await Promise.all(Array.from({ length: 20 }, () => server.rest(userId)));
       const admin = new pg.Client({ connectionString: cluster.url });
@@ -82,11 +82,11 @@ const binaries = findPostgres();
         'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()',
       );
       await admin.end();
-      expect(await untilWell()).toBeLessThan(2_000);
+      expect(await untilRecovered()).toBeLessThan(2_000);
     }
   });
 
-  test('answers 500 without a trace of SQL when a statement itself is wrong', async () => {
+  test('is distinguished from an invalid statement, which causes 500 without SQL in the response', async () => {
     await server.database.query('ALTER TABLE github_app_installation RENAME TO hidden');
     const rest = await server.rest(userId);
     const body = await rest.text();

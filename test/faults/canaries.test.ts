@@ -8,16 +8,16 @@ import { SESSION_COOKIE, SESSION_HEADER } from '../../src/session/session-cookie
 import { type Started, startServing } from '../cli/process.js';
 import { createDatabase, describeOnPostgres, type TestDatabase } from '../helpers/databases.js';
 
-/** Every secret and every personal thing bears this word, and nothing else does. */
+/** Marks every secret and all personal data of these tests. */
 const CANARY = /canary_\w*/gi;
 const PASSWORD = 'canary_password_of_32_characters_or_more';
 const USER = 'canary_user@example.com';
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-/** What a client is told again of its own query and variables, so that it can mend them. */
+/** Parts of the client's own query that GraphQL errors repeat. */
 const ECHOED = /^canary_(field|argument|value|operation|syntax)$/;
 
-describeOnPostgres('No secret and nothing personal is logged, or told in an error', () => {
+describeOnPostgres('Secrets and personal data in logs and errors', () => {
   let database: TestDatabase;
   let admin: pg.Client;
   let server: Started;
@@ -25,7 +25,7 @@ describeOnPostgres('No secret and nothing personal is logged, or told in an erro
     database = await createDatabase('PostgreSQL');
     admin = new pg.Client({ connectionString: database.env.DATABASE_URL });
     await admin.connect();
-    // PostgreSQL then tells the parameters of a statement that fails.
+    // Makes PostgreSQL report the parameters of a failed statement.
     await admin.query(`DO $$ BEGIN EXECUTE format(
       'ALTER DATABASE %I SET log_parameter_max_length_on_error = -1', current_database()); END $$`);
   });
@@ -51,43 +51,43 @@ describeOnPostgres('No secret and nothing personal is logged, or told in an erro
     return address;
   }
 
-  async function expectSilence(url: string, status: number): Promise<void> {
+  async function expectNoCanaries(url: string, status: number): Promise<void> {
     const sealed = await sealedSession();
     const statuses = new Set<number>();
-    const told = new Set<string>();
+    const returned = new Set<string>();
     for (const send of REQUESTS) {
       const answer = await send(url, sealed);
       statuses.add(answer.status);
       const all = `${answer.text} ${JSON.stringify([...answer.headers])}`;
-      for (const [canary] of all.matchAll(CANARY)) told.add(canary);
-      expectNothingOf(sealed, all);
+      for (const [canary] of all.matchAll(CANARY)) returned.add(canary);
+      expectNoPartOf(sealed, all);
     }
     expect(statuses).toContain(status);
-    expect([...told].filter((canary) => !ECHOED.test(canary))).toEqual([]);
+    expect([...returned].filter((canary) => !ECHOED.test(canary))).toEqual([]);
     await server.stop('SIGTERM');
     const printed = server.stdout() + server.stderr();
-    // Each request that was understood as such, and the failure where there is one.
+    // Each parsed request is logged, and the failure, if any.
     expect(printed.split('request answered').length).toBeGreaterThan(REQUESTS.length / 2);
     expect(printed).toMatch(status === 404 ? /"status":404/ : /"err":\{/);
     expect(printed.match(CANARY)).toBeNull();
-    expectNothingOf(sealed, printed);
+    expectNoPartOf(sealed, printed);
   }
 
   const url = () => new URL(database.env.DATABASE_URL ?? '');
 
-  test('while the database is well', async () => {
+  test('are absent while the database is available', async () => {
     const address = await start(url());
     await server.printed(/ready at/);
-    await expectSilence(address, 404);
+    await expectNoCanaries(address, 404);
   });
 
-  test('while the database is away', async () => {
-    const away = url();
-    away.port = '1';
-    await expectSilence(await start(away), 503);
+  test('are absent while the database is unavailable', async () => {
+    const unavailable = url();
+    unavailable.port = '1';
+    await expectNoCanaries(await start(unavailable), 503);
   });
 
-  test('while the database refuses the statement', async () => {
+  test('are absent while the statement fails', async () => {
     const address = await start(url());
     await server.printed(/ready at/);
     await admin.query('INSERT INTO neptun_user (id) VALUES ($1)', [USER]);
@@ -102,7 +102,7 @@ describeOnPostgres('No secret and nothing personal is logged, or told in an erro
          created_at + neptun_user_id::interval AS created_at, updated_at
        FROM links`,
     );
-    await expectSilence(address, 500);
+    await expectNoCanaries(address, 500);
   });
 });
 
@@ -118,7 +118,7 @@ async function sealedSession(): Promise<string> {
   return seal(session, PASSWORD, defaults);
 }
 
-function expectNothingOf(sealed: string, printed: string): void {
+function expectNoPartOf(sealed: string, printed: string): void {
   const parts = sealed.split('*').filter((part) => part.length > 16);
   expect(parts).toHaveLength(5);
   for (const part of parts) expect(printed).not.toContain(part.slice(0, 16));

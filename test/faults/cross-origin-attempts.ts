@@ -1,9 +1,9 @@
 /**
- * What a page of another origin can try, as code that runs in it: `graphql` and `rest` are the URLs,
- * `query` is a query, `json` its JSON. What it returns is what it could read.
+ * Attacks as code for a page of another origin. `graphql` and `rest` are URLs, `query` is a query, `json`
+ * its JSON. The result is the text that the page could read.
  */
 export const ATTEMPTS: [string, string][] = [
-  // Forms: no preflight, and the cookie comes along.
+  // Forms are sent with cookies and without a preflight.
   ['form, urlencoded', "form({ query }, { method: 'post' })"],
   ['form, multipart', "form({ query }, { method: 'post', enctype: 'multipart/form-data' })"],
   [
@@ -43,7 +43,7 @@ export const ATTEMPTS: [string, string][] = [
   ['fetch of REST, without', 'return read(rest)'],
   ['fetch of REST, no-cors', "return read(rest, { credentials: 'include', mode: 'no-cors' })"],
 
-  // With a preflight, which must be refused.
+  // With a preflight, which is refused.
   ['fetch, JSON', "return post(json, 'application/json')"],
   [
     'fetch, JSON, without credentials',
@@ -68,7 +68,7 @@ export const ATTEMPTS: [string, string][] = [
   ['beacon, urlencoded', 'navigator.sendBeacon(graphql, new URLSearchParams({ query }))'],
   ['beacon, multipart', 'navigator.sendBeacon(graphql, formData({ query }))'],
 
-  // What loads from anywhere.
+  // Subresources, which load across origins.
   ['script of REST', "return element('script', { src: rest })"],
   ['script of GraphQL, as JSONP', "return element('script', { src: get + '&callback=alert' })"],
   ['module', 'return import(rest).then((module) => JSON.stringify(module))'],
@@ -108,7 +108,7 @@ export const ATTEMPTS: [string, string][] = [
   ],
 ];
 
-/** The page of another origin, with what the attempts have in common. */
+/** The page of another origin, with the helpers of the attempts. */
 export const PAGE = `<!doctype html><title>Another origin</title><body><script>
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 async function attempt({ victim, rest: path, code }) {

@@ -12,11 +12,11 @@ import { ATTEMPTS, PAGE } from './cross-origin-attempts.js';
 
 const SECRET = '98765432101';
 const PAGES_AT_ONCE = 8;
-/** Milliseconds that an attempt may take. */
-const PATIENCE = 5_000;
+/** Milliseconds. */
+const ATTEMPT_TIMEOUT = 5_000;
 const allowed = `http://127.0.0.1:${await freePort()}`;
 
-/** What the browser has sent to the server, and what came back. */
+/** A request of the browser, and the response. */
 interface Exchange {
   method: string;
   path: string;
@@ -32,7 +32,7 @@ describeInBrowser('A page of another origin', (_visit, profile) => {
   let attacker: string;
   let userId: string;
 
-  /** A stranger's web server, whose one page is of whatever host and port it is called by. */
+  /** Serves the attacking page on any host name. */
   async function hostPage(port: number): Promise<number> {
     const host = createServer((_request, response) =>
       response.setHeader('content-type', 'text/html').end(PAGE),
@@ -44,7 +44,7 @@ describeInBrowser('A page of another origin', (_visit, profile) => {
 
   beforeAll(async () => {
     userId = await server().addUser([SECRET]);
-    // Between the browser and the server: it alone sees what a page cannot read.
+    // A recording proxy, as a page cannot read every response.
     const recorder = createServer((incoming, outgoing) => {
       const { method = '', url: path = '', headers } = incoming;
       const forward = request(server().url + path, { method, headers }, async (answer) => {
@@ -75,28 +75,28 @@ describeInBrowser('A page of another origin', (_visit, profile) => {
     return context;
   }
 
-  /** Runs an attempt's code in a page of its own; returns what that could read. */
+  /** Runs an attempt in a new page; returns the text that it could read. */
   async function attempt(context: BrowserContext, origin: string, code: string): Promise<string> {
     const page = await context.newPage();
     await page.goto(origin);
     const rest = `/api/users/${userId}/installations`;
     const running = page
       .evaluate(`attempt(${JSON.stringify({ victim, rest, code })})`)
-      // Those that navigate away read nothing more.
+      // A page that navigates away cannot read any more.
       .catch(() => '');
-    const read = await Promise.race([running, sleep(PATIENCE)]);
+    const read = await Promise.race([running, sleep(ATTEMPT_TIMEOUT)]);
     await sleep(200);
-    // One that is still navigating may not let itself be closed; its profile ends it.
-    await Promise.race([page.close(), sleep(PATIENCE)]);
+    // A navigating page may fail to close; closing its profile ends it.
+    await Promise.race([page.close(), sleep(ATTEMPT_TIMEOUT)]);
     return String(read);
   }
 
-  // The port makes another origin, but the same site: SameSite holds no cookie back.
+  // Another port is another origin of the same site: SameSite does not withhold the cookie.
   test.each([
     ['of the same site', () => `http://127.0.0.1:${attacker}`, 30],
     ['of another site', () => `http://localhost:${attacker}`, 3],
   ])(
-    `%s reads nothing, and runs no query, in ${ATTEMPTS.length} attempts`,
+    `%s reads no data and runs no query in ${ATTEMPTS.length} attempts`,
     async (_site, origin, leastSignedIn) => {
       exchanges.length = 0;
       const context = await signedInProfile();
@@ -123,7 +123,7 @@ describeInBrowser('A page of another origin', (_visit, profile) => {
     120_000,
   );
 
-  test('that is allowed reads over both, so that the attempts would be seen to succeed', async () => {
+  test('that is allowed reads over REST and GraphQL, which shows that attempts can succeed', async () => {
     exchanges.length = 0;
     const context = await signedInProfile();
     const codes = new Map(ATTEMPTS);

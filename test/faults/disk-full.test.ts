@@ -17,7 +17,7 @@ import { addCallers, underLoad } from './load.js';
 const ROUNDS = size(1, 10);
 jest.setTimeout(size(60_000, 300_000));
 
-/** A disk of its own. Mounting takes root, as in CI: elsewhere through sudo, or the test fails. */
+/** A tmpfs. Mounting needs root, as in CI, or sudo; otherwise the test fails. */
 let disk: string;
 const asRoot = (...command: string[]) => {
   const [program = '', ...args] = process.getuid?.() === 0 ? command : ['sudo', '-n', ...command];
@@ -53,7 +53,7 @@ async function fill(): Promise<void> {
   }
 }
 
-test('PostgreSQL: reads go on or are 503, what was acknowledged is kept, and all is well with space', async () => {
+test('PostgreSQL on a full disk: reads succeed or get 503, acknowledged writes are kept', async () => {
   const cluster = await createCluster(findPostgres() as string, disk);
   try {
     await withServer(cluster);
@@ -76,7 +76,7 @@ async function withServer(cluster: PostgresCluster): Promise<void> {
   await writer.query('CREATE DATABASE empty');
   let acknowledged = 0;
   const write = async () => {
-    // Some hundred bytes each: new pages again and again.
+    // 500 bytes each, so that new pages are allocated.
     await writer.query('INSERT INTO neptun_user (id) VALUES ($1)', [
       `${'w'.repeat(500)}${acknowledged}`,
     ]);
@@ -110,7 +110,7 @@ async function withServer(cluster: PostgresCluster): Promise<void> {
   await writer.end();
 }
 
-test('the embedded database: a first start that finds no space says so, and the next one is whole', async () => {
+test('the embedded database on a full disk: the first start fails with a message, the next one succeeds', async () => {
   await resize(16);
   const env = { DATA_DIR: join(disk, 'data'), SESSION_PASSWORD: PASSWORD };
   const { code, stderr } = await cli(['migrate'], env);
@@ -123,7 +123,7 @@ test('the embedded database: a first start that finds no space says so, and the 
   expect(await readdir(env.DATA_DIR)).toEqual(['postgres']);
 });
 
-test('the embedded database: reads go on, and what was acknowledged is kept', async () => {
+test('the embedded database on a full disk: reads succeed, acknowledged writes are kept', async () => {
   const pool = new EmbeddedPool(join(disk, 'data'));
   await pool.query({ text: 'CREATE TABLE note (text text)' });
   await fill();

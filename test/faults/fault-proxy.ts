@@ -2,28 +2,28 @@ import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What a network does to those who rely on it. */
+/** A fault of the network. */
 export type Fault =
-  /** Every chunk is late by so many milliseconds. */
+  /** Delays every chunk. */
   | { kind: 'latency'; milliseconds: number }
-  /** Connections open, but nothing passes, not even their end; what was held back passes later. */
+  /** Connections open, but no data or FIN passes until the fault ends. */
   | { kind: 'freeze' }
-  /** Every connection is reset, those that are there and those that come. */
+  /** Resets existing and new connections. */
   | { kind: 'reset' }
-  /** So many bytes every 10 ms, one way. */
+  /** Passes `bytes` every 10 ms in each direction. */
   | { kind: 'trickle'; bytes: number }
-  /** Connections end within their next answer, after so many bytes of it. */
+  /** Closes connections after `after` bytes of their next response. */
   | { kind: 'cut'; after: number };
 
 export interface FaultProxy {
-  /** The address to use instead of the server's. */
+  /** Replaces the URL of the server. */
   url: string;
-  /** From now on, for all connections; `null`: the network is well. */
+  /** Applies to all connections; `null`: no fault. */
   set(fault: Fault | null): void;
   close(): Promise<void>;
 }
 
-/** A network between its clients and the server at `url`, over TCP, whose faults are chosen. */
+/** A TCP proxy with selectable faults. */
 export async function startFaultProxy(url: string): Promise<FaultProxy> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
@@ -51,7 +51,7 @@ export async function startFaultProxy(url: string): Promise<FaultProxy> {
     try {
       for await (const chunk of from) await pass(chunk, to, isAnswer);
     } catch {
-      // Reset by one side: the other one learns of it as of an end.
+      // A reset by one side is passed on as FIN.
     }
     await untilUnfrozen();
     to.end();

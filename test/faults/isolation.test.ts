@@ -11,7 +11,7 @@ const ANSWERS = size(8_000, 100_000);
 const CONCURRENCY = 64;
 const MISSING = 'nobody';
 
-interface Someone {
+interface Person {
   id: string;
   cookie: string;
   githubIds: string[];
@@ -22,15 +22,15 @@ interface Answer {
   body: string;
 }
 
-/** Asks as somebody; with a body, GraphQL over POST. */
-type Send = (me: Someone, path: string, body?: object) => Promise<Answer>;
+/** With a body: GraphQL over POST. */
+type Send = (me: Person, path: string, body?: object) => Promise<Answer>;
 
-describeOnEachDatabase(`${USERS} users at once`, (kind) => {
+describeOnEachDatabase(`${USERS} concurrent users`, (kind) => {
   const server = useServer(kind);
 
-  test(`get no wrong and no foreign answer among ${ANSWERS}, GraphQL and REST mixed`, async () => {
+  test(`get ${ANSWERS} correct responses over GraphQL and REST, none of another user`, async () => {
     const users = await Promise.all(
-      Array.from({ length: USERS }, (_, n) => addSomeone(server(), n)),
+      Array.from({ length: USERS }, (_, n) => addPerson(server(), n)),
     );
     const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENCY });
     let [asked, answers] = [0, 0];
@@ -42,9 +42,9 @@ describeOnEachDatabase(`${USERS} users at once`, (kind) => {
     const worker = async () => {
       while (answers < ANSWERS) {
         const n = asked++;
-        const me = users[(n * 7) % USERS] as Someone;
-        const next = users[(n * 13 + 1) % USERS] as Someone;
-        const other = next === me ? (users[(n * 7 + 1) % USERS] as Someone) : next;
+        const me = users[(n * 7) % USERS] as Person;
+        const next = users[(n * 13 + 1) % USERS] as Person;
+        const other = next === me ? (users[(n * 7 + 1) % USERS] as Person) : next;
         const isRight = QUESTIONS[n % QUESTIONS.length] as (typeof QUESTIONS)[number];
         if (!(await isRight(send, me, other))) wrong.push(`${isRight.name}: ${me.id}, ${other.id}`);
         if (n % 20 === 0) {
@@ -62,22 +62,22 @@ describeOnEachDatabase(`${USERS} users at once`, (kind) => {
   }, 500_000);
 });
 
-async function addSomeone(server: TestServer, n: number): Promise<Someone> {
+async function addPerson(server: TestServer, n: number): Promise<Person> {
   const githubIds = Array.from({ length: n % 6 }, (_, k) => String(n * 1000 + k));
   const id = await server.addUser(githubIds);
   return { id, cookie: await cookieOf(id), githubIds };
 }
 
-/** Each asks something and tells whether the answer is right; foreign is to be the same as missing. */
+/** Each checks its responses; that for another user must equal that for a missing one. */
 const QUESTIONS = [
-  async function rest(send: Send, me: Someone, other: Someone) {
+  async function rest(send: Send, me: Person, other: Person) {
     const mine = await send(me, pathOf(me.id));
     const theirs = await send(me, pathOf(other.id));
     const missing = await send(me, pathOf(MISSING));
     return isRestOf(me, mine) && theirs.status === 404 && isSame(theirs, missing);
   },
 
-  async function aliasesFragmentsVariables(send: Send, me: Someone, other: Someone) {
+  async function aliasesFragmentsVariables(send: Send, me: Person, other: Person) {
     const query = `query ($me: ID!, $other: ID!) {
       viewer { id } mine: user(id: $me) { ...U } theirs: user(id: $other) { ...U } again: user(id: $me) { id }
     } fragment U on User { id installations { neptunUserId githubInstallationId } }`;
@@ -90,7 +90,7 @@ const QUESTIONS = [
     });
   },
 
-  async function swappedAliasesInlineFragments(send: Send, me: Someone, other: Someone) {
+  async function swappedAliasesInlineFragments(send: Send, me: Person, other: Person) {
     const query = `{
       b: user(id: "${other.id}") { ... on User { installations { githubInstallationId } } }
       a: viewer { ... on User @include(if: true) { installations { neptunUserId } } }
@@ -100,7 +100,7 @@ const QUESTIONS = [
     return isData(await send(me, '/graphql', { query }), { b: null, a: { installations } });
   },
 
-  async function foreignAndMissingInGraphql(send: Send, me: Someone, other: Someone) {
+  async function foreignAndMissingInGraphql(send: Send, me: Person, other: Person) {
     const query =
       'query ($id: ID!) { user(id: $id) { id installations { githubInstallationId } } }';
     const get = (id: string) =>
@@ -117,7 +117,7 @@ const QUESTIONS = [
     );
   },
 
-  async function batch(send: Send, me: Someone, other: Someone) {
+  async function batch(send: Send, me: Person, other: Person) {
     const query = '{ viewer { id installations { githubInstallationId } } }';
     const theirs = `{ user(id: "${other.id}") { id } }`;
     const { status, body } = await send(me, '/graphql', [{ query }, { query: theirs }]);
@@ -127,7 +127,7 @@ const QUESTIONS = [
 
 const pathOf = (id: string) => `/api/users/${id}/installations`;
 
-const installationsOf = ({ id, githubIds }: Someone) =>
+const installationsOf = ({ id, githubIds }: Person) =>
   githubIds.map((githubId) => ({ neptunUserId: id, githubInstallationId: githubId }));
 
 const isSame = (a: Answer, b: Answer) => a.status === b.status && a.body === b.body;
@@ -136,7 +136,7 @@ function isData({ status, body }: Answer, expected: object): boolean {
   return status === 200 && JSON.stringify(JSON.parse(body).data) === JSON.stringify(expected);
 }
 
-function isRestOf({ id, githubIds }: Someone, { status, body }: Answer): boolean {
+function isRestOf({ id, githubIds }: Person, { status, body }: Answer): boolean {
   const items = JSON.parse(body) as { neptun_user_id: string; github_installation_id: string }[];
   return (
     status === 200 &&
@@ -145,8 +145,8 @@ function isRestOf({ id, githubIds }: Someone, { status, body }: Answer): boolean
   );
 }
 
-/** Several users’ requests over one connection, all sent before any is answered. */
-async function pipelinedIsRight(url: string, users: Someone[]): Promise<boolean> {
+/** Pipelines requests of several users over one connection. */
+async function pipelinedIsRight(url: string, users: Person[]): Promise<boolean> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   users.forEach(({ id, cookie }, n) => {
@@ -165,7 +165,7 @@ async function pipelinedIsRight(url: string, users: Someone[]): Promise<boolean>
   );
 }
 
-function ask(url: string, agent: Agent, { cookie }: Someone, body?: object): Promise<Answer> {
+function ask(url: string, agent: Agent, { cookie }: Person, body?: object): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const headers = {
       cookie,

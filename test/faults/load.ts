@@ -3,7 +3,7 @@ import pg from 'pg';
 import { cookieOf } from '../helpers/server.js';
 
 const CONCURRENCY = 16;
-/** The same text each time, as applications send it: it is compiled the first time. */
+/** Compiled at its first use. */
 const QUERY = JSON.stringify({ query: '{ viewer { installations { githubInstallationId } } }' });
 
 export interface Caller {
@@ -19,18 +19,18 @@ export interface Answer {
   milliseconds: number;
 }
 
-/** What became of the requests of a load. */
+/** Counts of responses under load. */
 export interface Tally {
   right: number;
   /** 503, or `SERVICE_UNAVAILABLE` in GraphQL. */
   refused: number;
-  /** Everything else: a wrong answer, another user's, another status, none at all. */
+  /** A wrong body, another user's data, another status, or no response. */
   wrong: string[];
   /** Milliseconds. */
   slowest: number;
 }
 
-/** Adds users with one installation each to a database whose tables are there. */
+/** Adds users with one installation each to a migrated database. */
 export async function addCallers(databaseUrl: string, count: number): Promise<Caller[]> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
@@ -48,7 +48,7 @@ export async function addCallers(databaseUrl: string, count: number): Promise<Ca
   return callers;
 }
 
-/** Sends one request after the other for each of a few at once, REST and GraphQL in turn, until `work` ends. */
+/** Sends REST and GraphQL requests from CONCURRENCY clients until `work` ends. */
 export async function underLoad(
   url: string,
   callers: Caller[],
@@ -97,7 +97,7 @@ function count(tally: Tally, { id, githubId }: Caller, answer: Answer): void {
   tally.slowest = Math.max(tally.slowest, answer.milliseconds);
 }
 
-/** One request; status 0: no answer. */
+/** Sends one request; status 0: no response. */
 export function ask(
   url: string,
   options: { method: string; headers: Record<string, string>; agent?: Agent | undefined },

@@ -33,8 +33,8 @@ afterEach(async () => {
   await database?.remove();
 });
 
-/** Milliseconds until the pool has all its connections again, each with a statement under way at once. */
-async function untilWhole(): Promise<number> {
+/** Milliseconds until the pool can run a statement on all its connections at once. */
+async function untilPoolRecovered(): Promise<number> {
   const start = Date.now();
   for (;;) {
     const one = () => server.database.query('SELECT pg_backend_pid() AS pid, pg_sleep(0.2)');
@@ -42,7 +42,7 @@ async function untilWhole(): Promise<number> {
     const pids = all.flatMap((each) => (each.status === 'fulfilled' ? each.value.rows : []));
     if (new Set(pids.map((row) => (row as { pid: number }).pid)).size === MAX_CONNECTIONS)
       return Date.now() - start;
-    if (Date.now() - start > 10_000) throw new Error('The pool was not whole within 10 s');
+    if (Date.now() - start > 10_000) throw new Error('the pool did not recover within 10 s');
   }
 }
 
@@ -58,12 +58,12 @@ async function backends(): Promise<number> {
 
 async function until(condition: () => boolean): Promise<void> {
   for (const deadline = Date.now() + 10_000; !condition(); await sleep(5)) {
-    if (Date.now() > deadline) throw new Error(`Not within 10 s: ${condition}`);
+    if (Date.now() > deadline) throw new Error(`timed out after 10 s: ${condition}`);
   }
 }
 
-/** The fault comes and goes under load; what `during` waits for must happen while it lasts. */
-async function suffer(fault: Fault, during: (tally: Tally) => Promise<void>): Promise<void> {
+/** Applies the fault under load until `during` resolves, and checks the recovery. */
+async function withFault(fault: Fault, during: (tally: Tally) => Promise<void>): Promise<void> {
   let recovery = 0;
   const tally = await underLoad(server.url, callers, async (tally) => {
     for (let round = 0; round < ROUNDS; round++) {
@@ -72,7 +72,7 @@ async function suffer(fault: Fault, during: (tally: Tally) => Promise<void>): Pr
       proxy.set(fault);
       await during(tally);
       proxy.set(null);
-      recovery = Math.max(recovery, await untilWhole());
+      recovery = Math.max(recovery, await untilPoolRecovered());
     }
   });
   const { right, refused, wrong, slowest } = tally;
@@ -84,16 +84,16 @@ async function suffer(fault: Fault, during: (tally: Tally) => Promise<void>): Pr
   expect(await backends()).toBeLessThanOrEqual(MAX_CONNECTIONS);
 }
 
-/** All that can be under way has failed, and then somebody who came later. */
+/** Waits until all requests in flight have failed, and later ones too. */
 const untilRefused = (tally: Tally): Promise<void> => {
   const { refused } = tally;
   return until(() => tally.refused > refused + 32);
 };
 
-test('a network that freezes: 503 in time, and no late answer is given to somebody else', () =>
-  suffer({ kind: 'freeze' }, untilRefused));
+test('a frozen network causes 503 in time, and delayed responses reach no other caller', () =>
+  withFault({ kind: 'freeze' }, untilRefused));
 
-test('a network that freezes for a moment: nobody is refused', async () => {
+test('a network frozen for 300 ms causes no refusal', async () => {
   const tally = await underLoad(server.url, callers, async (tally) => {
     await until(() => tally.right > 100);
     proxy.set({ kind: 'freeze' });
@@ -105,14 +105,15 @@ test('a network that freezes for a moment: nobody is refused', async () => {
   expect(tally).toMatchObject({ refused: 0, wrong: [] });
 });
 
-test('a network that resets every connection', () => suffer({ kind: 'reset' }, untilRefused));
+test('reset connections cause 503 in time', () => withFault({ kind: 'reset' }, untilRefused));
 
-test('a network that trickles', () => suffer({ kind: 'trickle', bytes: 1 }, untilRefused));
+test('a network of 1 byte per 10 ms causes 503 in time', () =>
+  withFault({ kind: 'trickle', bytes: 1 }, untilRefused));
 
-test('connections that end in the middle of an answer', () =>
-  suffer({ kind: 'cut', after: 40 }, untilRefused));
+test('connections that end within a response cause 503 in time', () =>
+  withFault({ kind: 'cut', after: 40 }, untilRefused));
 
-test('a network that is slow: answers are late, not refused', async () => {
+test('a latency of 50 ms causes no refusal', async () => {
   proxy.set({ kind: 'latency', milliseconds: 50 });
   const tally = await underLoad(server.url, callers, async (tally) => {
     await until(() => tally.right > 100);
@@ -120,7 +121,7 @@ test('a network that is slow: answers are late, not refused', async () => {
   expect(tally).toMatchObject({ refused: 0, wrong: [] });
 });
 
-test('a network so slow that no connection opens in time for a statement: reads end in time', async () => {
+test('a latency beyond the connection timeout lets reads end in time', async () => {
   proxy.set({ kind: 'reset' });
   await sleep(100);
   proxy.set({ kind: 'latency', milliseconds: 400 });

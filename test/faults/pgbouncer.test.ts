@@ -40,7 +40,7 @@ async function connect(url: string): Promise<pg.Client> {
   return client;
 }
 
-/** Works while no statement on the table can go on. */
+/** Runs `work` while the table is locked. */
 async function whileLocked<Result>(
   work: (observer: pg.Client) => Promise<Result>,
 ): Promise<Result> {
@@ -57,7 +57,7 @@ const directUrl = () => database.env.DATABASE_URL as string;
 const WAITING =
   "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
-test('under load, through several connections in turn, every answer is right', async () => {
+test('responses are correct under load over several server connections', async () => {
   await start(4);
   const tally = await underLoad(server.url, callers, async (tally) => {
     await until(() => tally.right >= ANSWERS);
@@ -70,7 +70,7 @@ test('a statement prepared on another connection (26000) is repeated without pre
   await start(2);
   const caller = callers[0] as Caller;
   expect(await rest(server.url, caller)).toMatchObject({ status: 200 });
-  // The connection used last is given out first: this transaction keeps it.
+  // PgBouncer reuses the last connection first: this transaction holds it.
   const holder = await connect(bouncer.url);
   await holder.query('BEGIN');
   expect((await holder.query(PREPARED)).rows).toHaveLength(1);
@@ -81,7 +81,7 @@ test('a statement prepared on another connection (26000) is repeated without pre
   await holder.end();
 });
 
-test('a statement that somebody else prepared on the connection (42P05) is repeated likewise', async () => {
+test('a statement prepared by another client on the connection (42P05) is repeated likewise', async () => {
   await start(1);
   const caller = callers[0] as Caller;
   expect(await rest(server.url, caller)).toMatchObject({ status: 200 });
@@ -97,7 +97,7 @@ test('a statement that somebody else prepared on the connection (42P05) is repea
   await second.close();
 });
 
-test('another version of a statement bears another name', async () => {
+test('the name of a prepared statement is a hash of its text', async () => {
   await start(1);
   expect(await rest(server.url, callers[0] as Caller)).toMatchObject({ status: 200 });
   const client = await connect(bouncer.url);
@@ -107,7 +107,7 @@ test('another version of a statement bears another name', async () => {
   expect(name).toBe(`read_${hash('sha256', statement).slice(0, 16)}`);
 });
 
-test('a statement that is given up is cancelled in PostgreSQL', async () => {
+test('a statement that times out is cancelled in PostgreSQL', async () => {
   await start(4);
   await whileLocked(async (observer) => {
     const answers = callers.slice(0, 20).map((caller) => rest(server.url, caller));
@@ -120,7 +120,7 @@ test('a statement that is given up is cancelled in PostgreSQL', async () => {
   expect(await rest(server.url, callers[0] as Caller)).toMatchObject({ status: 200 });
 });
 
-test('a read whose backend is killed in mid-query is answered all the same', async () => {
+test('a read succeeds although its backend is killed during the statement', async () => {
   await start(2);
   let answer: Promise<Answer> | undefined;
   await whileLocked(async (observer) => {

@@ -9,7 +9,7 @@ import { addCallers, type Caller, rest, type Tally, underLoad } from './load.js'
 
 const ROUNDS = size(2, 100);
 jest.setTimeout(size(30_000, 400_000));
-/** Backends of the server that wait for a lock, in the middle of their statement. */
+/** Backends that wait for a lock during a statement. */
 const IN_MID_QUERY =
   "FROM pg_stat_activity WHERE application_name = 'installations-server' AND wait_event_type = 'Lock'";
 
@@ -36,7 +36,7 @@ async function withAdmin<Result>(work: (admin: pg.Client) => Promise<Result>): P
   }
 }
 
-/** Statements that read users hang at a lock until `unlock`. */
+/** Runs `work` while statements that read users wait for a lock. */
 function whileLocked(work: (unlock: () => Promise<unknown>) => Promise<void>): Promise<void> {
   return withAdmin(async (locker) => {
     await locker.query('BEGIN');
@@ -48,18 +48,18 @@ function whileLocked(work: (unlock: () => Promise<unknown>) => Promise<void>): P
 const terminate = (admin: pg.Client, from: string) =>
   admin.query(`SELECT pg_terminate_backend(pid) ${from}`);
 
-/** Milliseconds until as many answers more are right as there are senders. */
-async function untilWell(tally: Tally): Promise<number> {
+/** Milliseconds until each sender could get another correct response. */
+async function untilRecovered(tally: Tally): Promise<number> {
   const start = Date.now();
   const { right } = tally;
   while (tally.right < right + 16) {
-    if (Date.now() - start > 10_000) throw new Error('It did not get well within 10 s');
+    if (Date.now() - start > 10_000) throw new Error('no recovery within 10 s');
     await sleep(5);
   }
   return Date.now() - start;
 }
 
-test('a read whose backend is killed in mid-query is answered all the same', async () => {
+test('a read succeeds although its backend is killed during the statement', async () => {
   await whileLocked(async (unlock) => {
     const answer = rest(server.url, callers[0] as Caller);
     await withAdmin(async (other) => {
@@ -73,7 +73,7 @@ test('a read whose backend is killed in mid-query is answered all the same', asy
   });
 });
 
-test('a read is repeated once, not for ever', async () => {
+test('a read is repeated only once', async () => {
   await whileLocked(async (unlock) => {
     const answer = rest(server.url, callers[0] as Caller);
     await withAdmin(async (other) => {
@@ -85,15 +85,15 @@ test('a read is repeated once, not for ever', async () => {
   });
 });
 
-test(`under load, ${ROUNDS} times: all backends are killed, and no answer is wrong`, async () => {
+test(`responses stay correct under load while all backends are killed, ${ROUNDS} times`, async () => {
   const recoveries: number[] = [];
   const tally = await underLoad(server.url, callers, async (tally) => {
-    await untilWell(tally);
+    await untilRecovered(tally);
     for (let round = 0; round < ROUNDS; round++) {
       await withAdmin((admin) =>
         terminate(admin, "FROM pg_stat_activity WHERE application_name = 'installations-server'"),
       );
-      recoveries.push(await untilWell(tally));
+      recoveries.push(await untilRecovered(tally));
     }
   });
   report('backends killed', tally, recoveries);
@@ -103,17 +103,17 @@ test.each([
   ['fast', 'SIGINT'],
   ['immediate', 'SIGQUIT'],
 ] as const)(
-  `under load, ${ROUNDS} times: PostgreSQL is stopped (%s) and started, and no answer is wrong`,
+  `responses stay correct under load while PostgreSQL is restarted (%s), ${ROUNDS} times`,
   async (_mode, signal) => {
     const recoveries: number[] = [];
     const tally = await underLoad(server.url, callers, async (tally) => {
       for (let round = 0; round < ROUNDS; round++) {
-        await untilWell(tally);
+        await untilRecovered(tally);
         const { refused } = tally;
         await cluster.stop(signal);
         while (tally.refused === refused) await sleep(5);
         await cluster.start();
-        recoveries.push(await untilWell(tally));
+        recoveries.push(await untilRecovered(tally));
       }
     });
     report(`stopped by ${signal}`, tally, recoveries);

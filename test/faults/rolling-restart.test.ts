@@ -20,7 +20,7 @@ describeOnPostgres('Three instances behind nginx', () => {
     await database?.remove();
   });
 
-  test('fail no request while they are restarted in turn', async () => {
+  test('fail no request during a rolling restart', async () => {
     const callers = await addCallers(database.env.DATABASE_URL ?? '', USERS);
     let rounds = 0;
     const tally = await underLoad(instances.url, callers, async (soFar) => {

@@ -12,10 +12,10 @@ const USERS = size(50, 1_000);
 const REQUESTS_A_PHASE = size(500, 20_000);
 const CLIENTS = 12;
 
-/** How many answers of each kind; others by what they were. */
+/** Responses by kind; unexpected ones by status and body. */
 type Tally = Record<string, number>;
 
-describeOnPostgres('The password is changed on three instances behind nginx', () => {
+describeOnPostgres('Password rotation on three instances behind nginx', () => {
   const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
   let database: TestDatabase;
   let instances: Instances;
@@ -30,7 +30,7 @@ describeOnPostgres('The password is changed on three instances behind nginx', ()
     await database?.remove();
   });
 
-  /** What became of requests with these cookies while something was done, and of some more. */
+  /** Sends requests with these cookies during `work`, and at least REQUESTS_A_PHASE. */
   async function ask(cookies: Record<string, Caller[]>, work = async () => {}) {
     const tallies: Record<string, Tally> = {};
     const kinds = Object.entries(cookies);
@@ -52,7 +52,7 @@ describeOnPostgres('The password is changed on three instances behind nginx', ()
     return tallies;
   }
 
-  test('no session that holds is refused, and the old ones are, once they shall be', async () => {
+  test('refuses no valid session, and old ones once the old password is removed', async () => {
     const callers = await addCallers(database.env.DATABASE_URL ?? '', USERS);
     const sealedWith = (password: string) =>
       Promise.all(
@@ -65,7 +65,7 @@ describeOnPostgres('The password is changed on three instances behind nginx', ()
       instances.restart({ SESSION_PASSWORD: NEW, SESSION_PASSWORD_PREVIOUS: OLD }),
     );
     expect(accepting).toEqual({ before: right });
-    // Now the web application may be given the new password.
+    // The web application can now use the new password.
     const both = await ask({ before, after });
     expect(both).toEqual({ before: right, after: right });
     const dropping = await ask({ before, after }, () =>

@@ -13,7 +13,7 @@ const ROUNDS = 5;
 const NGINX = '/usr/sbin/nginx';
 const QUERY = 'query ($id: ID!) { viewer { id } user(id: $id) { id } }';
 
-describe('Behind nginx that caches all it may', () => {
+describe('A shared cache in front of the server', () => {
   const server = useServer('PGlite');
   const folder = join(process.env.TEST_TEMP ?? '', randomUUID());
   let nginx: ChildProcess;
@@ -41,7 +41,7 @@ describe('Behind nginx that caches all it may', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** What everybody asks, of whom it depends on who asks. */
+  /** Requests whose responses depend on the session. */
   const QUESTIONS: [string, RequestInit][] = [
     ['/api/users/user-0/installations', {}],
     ['/api/users/nobody/installations', {}],
@@ -56,7 +56,7 @@ describe('Behind nginx that caches all it may', () => {
     ['/graphql', { method: 'POST', body: '{' }],
   ];
 
-  test(`${USERS} users get no answer that another one was given, errors included`, async () => {
+  test(`returns no response of another user to ${USERS} users, errors included`, async () => {
     const cookies: (string | undefined)[] = [undefined];
     for (let n = 0; n < USERS; n++) {
       await server().addUser([String(n)], `user-${n}`);
@@ -89,17 +89,14 @@ describe('Behind nginx that caches all it may', () => {
       }
     }
     expect(counts).toMatchObject({ hits: 0, wrong: 0 });
-    // It does cache what it may, and what only Vary keeps apart.
+    // The cache works: for public responses, and for private ones if only Vary applies.
     expect(counts.hitsByVaryAlone).toBeGreaterThan(counts.asked / 4);
     expect((await ask(url, '/openapi.json', {})).cache).toBe('HIT');
     if (size(0, 1)) console.info(JSON.stringify(counts));
   }, 300_000);
 });
 
-/**
- * Everything is cached that Cache-Control and Vary allow, whatever its method and status; under /vary/,
- * everything that Vary allows.
- */
+/** Caches any method and status that Cache-Control and Vary allow; under /vary/ ignores Cache-Control. */
 function configuration(folder: string, port: number, upstream: string): string {
   const proxy = `
     proxy_cache answers;

@@ -10,36 +10,41 @@ import { cookieOf, UNLIMITED } from '../helpers/server.js';
 import { size } from '../helpers/size.js';
 
 const CONNECTIONS = size(40, 500);
-/** Somebody with some 450 KB of installations. */
+/** Has about 450 KB of installations. */
 const USER = 'somebody';
 /** Milliseconds. */
-const PATIENCE = 15_000;
+const DISCONNECT_TIMEOUT = 15_000;
 
 interface SlowClient {
-  /** What it sends at once, and then every second. */
+  /** Sent at once, then every second. */
   first: string;
   drip: string;
-  /** How many of all. */
+  /** Of all clients. */
   share: number;
-  /** What it is told; `null`: it reads nothing. */
-  told: string | null;
+  /** The start of the response; `null`: the client does not read. */
+  expected: string | null;
 }
 
 const slowClients = (cookie: string): SlowClient[] => [
-  { first: '', drip: '', share: 0.3, told: '' },
-  { first: 'GET / HTTP/1.1\r\nHost: a\r\n', drip: 'X: y\r\n', share: 0.3, told: 'HTTP/1.1 408' },
+  { first: '', drip: '', share: 0.3, expected: '' },
+  {
+    first: 'GET / HTTP/1.1\r\nHost: a\r\n',
+    drip: 'X: y\r\n',
+    share: 0.3,
+    expected: 'HTTP/1.1 408',
+  },
   {
     first:
       'POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n',
     drip: ' ',
     share: 0.35,
-    told: 'HTTP/1.1 408',
+    expected: 'HTTP/1.1 408',
   },
-  // Fewer than 500 requests under way: who is refused has a small answer, and then no more to read.
-  { first: request(USER, cookie).repeat(14), drip: '', share: 0.05, told: null },
+  // Fewer than 500 requests: the limit of shed-load.ts would answer with small responses.
+  { first: request(USER, cookie).repeat(14), drip: '', share: 0.05, expected: null },
 ];
 
-/** The kernel’s buffers hold some ten of their answers; the server waits with the rest. */
+/** Socket buffers hold about ten responses; the server waits with the rest. */
 const request = (userId: string, cookie: string) =>
   `GET /api/users/${userId}/installations HTTP/1.1\r\nHost: a\r\nCookie: ${cookie}\r\n\r\n`;
 
@@ -66,7 +71,7 @@ describeOnPostgres(`${CONNECTIONS} slow clients`, () => {
     await database?.remove();
   });
 
-  test(`are rid of within ${PATIENCE} ms, while others are served`, async () => {
+  test(`are disconnected within ${DISCONNECT_TIMEOUT} ms, while others are served`, async () => {
     const cookie = await cookieOf(USER);
     const idle = await latencies(server.url, cookie, async () => sleep(3_000));
     const clients = slowClients(cookie).flatMap((client) =>
@@ -83,35 +88,35 @@ describeOnPostgres(`${CONNECTIONS} slow clients`, () => {
     let most = 0;
     const ports = new Set(clients.map(({ socket }) => socket.localPort));
     const left = () => establishedConnections(port, ports);
-    // What their own requests cost is over by then; what counts is that they stay.
+    // Excludes the cost of their own requests from the measurement.
     await sleep(2_000);
     const busy = await latencies(server.url, cookie, async () => {
       do {
         most = Math.max(most, left());
         await sleep(20);
-      } while (left() > 0 && Date.now() - start < PATIENCE);
+      } while (left() > 0 && Date.now() - start < DISCONNECT_TIMEOUT);
     });
     const took = Date.now() - start;
     clearInterval(drips);
     expect({ most, left: left() }).toEqual({ most: clients.length, left: 0 });
-    for (const { told, answer } of clients.filter(({ told }) => told !== null)) {
-      expect(answer().slice(0, 12)).toBe(told);
+    for (const { expected, answer } of clients.filter(({ expected }) => expected !== null)) {
+      expect(answer().slice(0, 12)).toBe(expected);
     }
     for (const { socket } of clients) socket.destroy();
     expect(busy.statuses).toEqual(new Set([404]));
     if (size(0, 1)) {
       console.info(
-        `rid of them after ${took} ms; p99 of others: ${idle.p99} ms idle, ${busy.p99} ms meanwhile`,
+        `disconnected after ${took} ms; p99 of others: ${idle.p99} ms idle, ${busy.p99} ms meanwhile`,
       );
     }
   }, 60_000);
 });
 
-function open(port: number, { first, told }: SlowClient) {
+function open(port: number, { first, expected }: SlowClient) {
   const socket = connect(port, '127.0.0.1').on('error', () => {});
   const connected = once(socket, 'connect');
   let answer = '';
-  if (told !== null) {
+  if (expected !== null) {
     socket.setEncoding('latin1').on('data', (text) => {
       answer += text;
     });
@@ -120,7 +125,7 @@ function open(port: number, { first, told }: SlowClient) {
   return { socket, connected, answer: () => answer };
 }
 
-/** Asks one request after another until the work is done. */
+/** Sends one request after another until `work` ends. */
 async function latencies(url: string, cookie: string, work: () => Promise<unknown>) {
   let done = false;
   const working = work().finally(() => {
@@ -143,17 +148,14 @@ async function latencies(url: string, cookie: string, work: () => Promise<unknow
   return { statuses, p99: Number(times[Math.floor(times.length * 0.99)]?.toFixed(1)) };
 }
 
-/**
- * Of a server's port with these ports of clients, by the kernel's own account (proc(5), net/tcp): what a client
- * does not read, it does not see end.
- */
+/** Counted in proc(5) net/tcp, as a client that does not read does not notice the end of its connection. */
 function establishedConnections(port: number, clients: Set<number | undefined>): number {
   const lines = readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1, -1);
   const established = lines
     .map((line) => line.trim().split(/\s+/))
     .filter(([, local = '', , state]) => portOf(local) === port && state === '01')
     .map(([, , remote = '']) => portOf(remote));
-  // While it changes, one may be listed twice.
+  // A connection may be listed twice while the table changes.
   return new Set(established.filter((remote) => clients.has(remote))).size;
 }
 

@@ -9,11 +9,11 @@ import { exchange, statusesOf } from '../helpers/raw-http.js';
 import { size } from '../helpers/size.js';
 import { ISSUERS, PASSWORD, sealedBy } from '../session/h3-servers.js';
 
-/** Seals that keep their shape are tried with 8,192 rounds of key derivation, for each password. */
-const SHAPED = size(300, 50_000);
-const SHAPELESS = size(20_000, 950_000);
-/** Reads that are under way at once. */
-const AT_ONCE = 100;
+/** Well-formed forgeries cost 8,192 iterations of key derivation for each password. */
+const WELL_FORMED = size(300, 50_000);
+const MALFORMED = size(20_000, 950_000);
+/** Concurrent reads. */
+const CONCURRENCY = 100;
 const URL_SAFE = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const reader = new SessionReader({ passwords: [PASSWORD], maxAge: null });
 
@@ -23,7 +23,7 @@ const asHeader = (value: string): Headers => ({ [SESSION_HEADER]: value });
 const replaced = (text: string, at: number, character: string) =>
   text.slice(0, at) + character + text.slice(at + 1);
 
-describe('A session that was tampered with is anonymous', () => {
+describe('A forged session', () => {
   let seals: string[];
   beforeAll(async () => {
     seals = await Promise.all(
@@ -34,7 +34,7 @@ describe('A session that was tampered with is anonymous', () => {
     for (const sealed of seals) expect(await reader.read(asCookie(sealed))).not.toBeNull();
   });
 
-  /** What of these is somebody's session, although no web application has made it. */
+  /** The forgeries that were accepted. */
   async function accepted(headers: Headers[]): Promise<Headers[]> {
     const viewers = await Promise.all(headers.map((header) => reader.read(header)));
     return headers.filter((_, n) => viewers[n] !== null);
@@ -43,20 +43,22 @@ describe('A session that was tampered with is anonymous', () => {
   const check = (headers: fc.Arbitrary<Headers>, times: number) =>
     fc.assert(
       fc.asyncProperty(
-        fc.noBias(fc.array(headers, { minLength: AT_ONCE, maxLength: AT_ONCE, size: 'max' })),
+        fc.noBias(
+          fc.array(headers, { minLength: CONCURRENCY, maxLength: CONCURRENCY, size: 'max' }),
+        ),
         async (batch) => expect(await accepted(batch)).toEqual([]),
       ),
-      { numRuns: times / AT_ONCE, endOnFailure: true },
+      { numRuns: times / CONCURRENCY, endOnFailure: true },
     );
 
-  test('with a byte changed at every position, to each that no seal has and to one that it may have', async () => {
+  test('is anonymous with any invalid byte, or another valid one, at every position', async () => {
     const sealed = seals[0] as string;
     let tried = 0;
     for (let at = 0; at < sealed.length; at++) {
       const others = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte)).filter(
         (character) => character !== sealed[at] && !/[\w-]/.test(character),
       );
-      // Of those that keep its shape, one at each position: the rest are drawn below.
+      // One well-formed change at each position; others are generated below.
       others.push(sealed[at] === 'A' ? 'B' : 'A');
       tried += others.length;
       const changed = others.map((character) => asCookie(replaced(sealed, at, character)));
@@ -65,7 +67,7 @@ describe('A session that was tampered with is anonymous', () => {
     expect(tried).toBeGreaterThan(190 * sealed.length);
   }, 60_000);
 
-  test(`with characters changed and parts swapped, ${SHAPED} times, in its shape`, async () => {
+  test(`is anonymous with changed characters and swapped parts, ${WELL_FORMED} well-formed variants`, async () => {
     const seal = fc.nat().map((which) => seals[which % seals.length] as string);
     const changed = fc
       .tuple(
@@ -93,11 +95,11 @@ describe('A session that was tampered with is anonymous', () => {
     const forged = fc.oneof(changed, mixed).filter((sealed) => !seals.includes(sealed));
     await check(
       forged.chain((sealed) => fc.constantFrom(asCookie(sealed), asHeader(sealed))),
-      SHAPED,
+      WELL_FORMED,
     );
   }, 600_000);
 
-  test(`cut, torn, chunked and buried, ${SHAPELESS} times`, async () => {
+  test(`is anonymous when truncated, spliced, chunked or misnamed, ${MALFORMED} variants`, async () => {
     const seal = fc.nat().map((which) => seals[which % seals.length] as string);
     const place = fc.nat(9_999).map((n) => n / 10_000);
     const noise = fc.oneof(
@@ -129,10 +131,10 @@ describe('A session that was tampered with is anonymous', () => {
       const length = Math.floor(at * sealed.length);
       return end ? sealed.slice(0, length) : sealed.slice(sealed.length - length);
     });
-    const unshaped = fc
+    const malformed = fc
       .oneof(torn, cut)
-      .filter((text) => !isShaped(text) && !seals.includes(decoded(text)));
-    const value = fc.oneof(unshaped.map(asCookie), unshaped.map(asHeader));
+      .filter((text) => !isWellFormed(text) && !seals.includes(decoded(text)));
+    const value = fc.oneof(malformed.map(asCookie), malformed.map(asHeader));
     const chunks = fc
       .tuple(
         seal,
@@ -140,7 +142,7 @@ describe('A session that was tampered with is anonymous', () => {
         fc.constantFrom('less', 'more', 'swapped', 'empty', 'nested', 'count'),
       )
       .map(([sealed, count, trick]) => chunked(sealed, count + 1, trick));
-    // The right name with a wrong one's value before it, or a name that is only like it.
+    // After a duplicate with an invalid value, or under a similar name.
     const named = fc
       .tuple(
         seal,
@@ -155,11 +157,11 @@ describe('A session that was tampered with is anonymous', () => {
         ),
       )
       .map(([sealed, name]): Headers => ({ cookie: `${name}${sealed}` }));
-    await check(fc.oneof({ weight: 8, arbitrary: value }, chunks, named), SHAPELESS);
+    await check(fc.oneof({ weight: 8, arbitrary: value }, chunks, named), MALFORMED);
   }, 600_000);
 });
 
-/** Chunks that do not make a seal. */
+/** Chunks that do not form a seal. */
 function chunked(sealed: string, count: number, trick: string): Headers {
   const length = Math.ceil(sealed.length / count);
   const parts = Array.from({ length: count }, (_, n) => sealed.slice(n * length, (n + 1) * length));
@@ -176,9 +178,9 @@ function chunked(sealed: string, count: number, trick: string): Headers {
   return { cookie: [`${SESSION_COOKIE}=${main}`, ...cookies].join('; ') };
 }
 
-const isShaped = (text: string) => /^Fe26\.2(\*[\w-]*){7}$/.test(decoded(text));
+const isWellFormed = (text: string) => /^Fe26\.2(\*[\w-]*){7}$/.test(decoded(text));
 
-/** As a cookie says it: its blanks are no part of it, and it may be quoted and escaped. */
+/** Decodes a cookie value: trims it, and removes quotes and percent-encoding. */
 function decoded(text: string): string {
   const value = (text.split(';')[0] ?? '').trim().replace(/^"(.*).$/s, '$1');
   try {
@@ -188,7 +190,7 @@ function decoded(text: string): string {
   }
 }
 
-describe('Over HTTP', () => {
+describe('Cookies over HTTP', () => {
   const TIMES = size(200, 5_000);
   let server: Served;
   let sealed: string;
@@ -211,7 +213,7 @@ describe('Over HTTP', () => {
     return statusesOf(await exchange(server.url, `${head}Cookie: ${cookie}\r\n\r\n`, 5_000));
   };
 
-  test('a whole session is somebody’s, and a broken one nobody’s', async () => {
+  test('authenticate a valid session, and no altered one', async () => {
     expect(await ask(`${SESSION_COOKIE}=${sealed}`)).toEqual([404]);
     const byte = fc.integer({ min: 1, max: 255 }).map((code) => String.fromCharCode(code));
     await fc.assert(
@@ -235,7 +237,7 @@ describe('Over HTTP', () => {
     );
   }, 300_000);
 
-  test('headers over 16 KiB are a 431, whatever is in them', async () => {
+  test('are refused with 431 above 16 KiB of headers', async () => {
     for (const unit of [
       'x',
       `${SESSION_COOKIE}=`,

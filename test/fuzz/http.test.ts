@@ -7,8 +7,8 @@ import { cookieOf } from '../helpers/server.js';
 import { size } from '../helpers/size.js';
 
 const SESSION_PASSWORD = 'p'.repeat(32);
-/** Requests that are under way at once. */
-const AT_ONCE = 100;
+/** Concurrent requests. */
+const CONCURRENCY = 100;
 const ROUNDS = size(15, 1_000);
 
 let database: TestDatabase;
@@ -62,7 +62,7 @@ function validRequests(cookie: string): string[] {
   ];
 }
 
-/** What parsers stumble over: of lines, headers, bodies, URLs, JSON, GraphQL and names of JavaScript. */
+/** Tokens of HTTP, URLs, JSON, GraphQL and JavaScript that parsers often mishandle. */
 const token = fc.constantFrom(
   ...[
     '\r\n',
@@ -168,7 +168,7 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
         return text.slice(0, start) + what + text.slice(start);
       },
   ),
-  // Where headers begin: at random, most would stand within others.
+  // At the start of the headers; a random position mostly falls into another header.
   token.map(
     (what): Mutation =>
       (text) =>
@@ -198,7 +198,7 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
       },
   ),
 );
-/** Often as long as it says again, so that what is wrong in a body is found by those who read bodies. */
+/** Corrects Content-Length, so that malformed bodies reach the body parsers. */
 const repair: Mutation = (text) => {
   const body = text.indexOf('\r\n\r\n') + 4;
   return text.replace(/^(Content-Length: )\d+/m, `$1${text.length - body}`);
@@ -209,10 +209,12 @@ const request = fc
     which,
     mutations: repaired ? [...mutations, repair] : mutations,
   }));
-/** Without a bias to the beginnings of texts and tables. */
-const batch = fc.noBias(fc.array(request, { minLength: AT_ONCE, maxLength: AT_ONCE, size: 'max' }));
+/** Without a bias to the start of texts and tables. */
+const batch = fc.noBias(
+  fc.array(request, { minLength: CONCURRENCY, maxLength: CONCURRENCY, size: 'max' }),
+);
 
-test(`${ROUNDS * AT_ONCE} broken requests end no process, and none is answered with 500 or more`, async () => {
+test(`${ROUNDS * CONCURRENCY} malformed requests cause no crash and no 5xx`, async () => {
   const seen = new Map<number, number>();
   const count = (status: number) => seen.set(status, (seen.get(status) ?? 0) + 1);
   await fc.assert(
@@ -238,10 +240,10 @@ test(`${ROUNDS * AT_ONCE} broken requests end no process, and none is answered w
   );
   const answers = [...seen.values()].reduce((sum, times) => sum + times, 0);
   console.info(
-    `${ROUNDS * AT_ONCE} broken requests, ${answers} answers:`,
+    `${ROUNDS * CONCURRENCY} malformed requests, ${answers} responses:`,
     Object.fromEntries(seen),
   );
-  expect(answers).toBeGreaterThan((ROUNDS * AT_ONCE) / 2);
+  expect(answers).toBeGreaterThan((ROUNDS * CONCURRENCY) / 2);
   expect(server.stderr()).toBe('');
   const valid = await Promise.all(requests.map((text) => exchange(server.url, text)));
   const statuses = valid.flatMap(statusesOf);

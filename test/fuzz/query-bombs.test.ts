@@ -7,57 +7,57 @@ import { createWatchedDatabase, type WatchedDatabase } from '../helpers/watched-
 
 const SESSION_PASSWORD = 'p'.repeat(32);
 const MEGABYTE = 1024 * 1024;
-/** Processor time that one bomb may take, and memory that all of them may leave behind. */
+/** Maximum CPU time of one query, and memory growth after all of them. */
 const MILLISECONDS = 50;
 const MEGABYTES = 50;
 const TIMES = size(1, 20);
 
 const many = (count: number, text: (n: number) => string, separator = ' ') =>
   Array.from({ length: count }, (_, n) => text(n)).join(separator);
-/** As often as it fits into a request, as JSON. */
+/** Repeats a text up to the size limit of a request. */
 const full = (unit: string) =>
   unit.repeat(Math.floor((MEGABYTE - 1024) / (JSON.stringify(unit).length - 2)));
-/** As often as it fits into what is parsed at all. */
+/** Repeats a text up to the token limit of the parser. */
 const parsed = (unit: string, tokens: number, others = 20) =>
   unit.repeat(Math.floor((1_000 - others) / tokens));
 const nested = (open: string, inner: string, close: string, depth: number) =>
   open.repeat(depth) + inner + close.repeat(depth);
 
-/** Each fragment spreads the next one twice: some 2^100 fields. */
+/** Each fragment spreads the next one twice: 2^90 fields. */
 const doubling = (inner: string) =>
   `{ viewer { ...F0 } } ${many(90, (n) => `fragment F${n} on User { ...F${n + 1} ...F${n + 1} }`)}
   fragment F90 on User { ${inner} }`;
 
 const QUERIES: Record<string, string> = {
   'deep, 1 MiB': nested('{viewer', '{id}', '}', 100_000),
-  'deep, as far as it is parsed': nested('{viewer', '{id}', '}', 320),
+  'deep, up to the limit of the parser': nested('{viewer', '{id}', '}', 320),
   'deep in inline fragments': `{ viewer ${nested('{ ... on User { installations', '{ id }', '} }', 100)} }`,
   'deep in fragments': `{ viewer { ...F0 } } ${many(60, (n) => `fragment F${n} on User { installations { ...F${n + 1} } }`)} fragment F60 on User { id }`,
   'wide, 1 MiB': `{ viewer { ${full('id ')} } }`,
-  'wide, as far as it is parsed': `{ viewer { ${parsed('id ', 1)} } }`,
+  'wide, up to the limit of the parser': `{ viewer { ${parsed('id ', 1)} } }`,
   'wide at the root': `{ ${parsed('viewer { id } ', 4)} }`,
   'wide, of __typename': `{ ${parsed('__typename ', 1)} }`,
   'aliases, 1 MiB': `{ ${many(40_000, (n) => `a${n}: viewer { id }`)} }`,
-  'aliases, as far as they are parsed': `{ ${many(160, (n) => `a${n}: viewer { id }`)} }`,
+  'aliases, up to the limit of the parser': `{ ${many(160, (n) => `a${n}: viewer { id }`)} }`,
   'aliases of __typename': `{ ${many(300, (n) => `a${n}: __typename`)} }`,
   'aliases of users': `{ ${many(80, (n) => `a${n}: user(id: "${n}") { id }`)} }`,
   'one alias for different fields': `{ viewer { ${many(160, (n) => `a: ${n % 2 ? 'id' : 'createdAt'} a: updatedAt`)} } }`,
-  'conflicts in a fragment that nobody spreads': `{ __typename } fragment F on User { ${many(320, (n) => `a: ${n % 2 ? 'id' : 'createdAt'}`)} }`,
+  'conflicts in an unused fragment': `{ __typename } fragment F on User { ${many(320, (n) => `a: ${n % 2 ? 'id' : 'createdAt'}`)} }`,
   'doubling fragments': doubling('id'),
   'doubling fragments of aliases': doubling('a: id b: id'),
   'doubling fragments of directives': doubling('id @skip(if: false)'),
   'a fragment spread many times': `{ viewer { ${parsed('...F ', 2, 40)} } } fragment F on User { id createdAt updatedAt }`,
   'fragments, 1 MiB': `{ viewer { id } } ${many(30_000, (n) => `fragment F${n} on User { id }`)}`,
-  'a circle of fragments': `{ viewer { ...F0 } } ${many(100, (n) => `fragment F${n} on User { ...F${(n + 1) % 100} }`)}`,
+  'a cycle of fragments': `{ viewer { ...F0 } } ${many(100, (n) => `fragment F${n} on User { ...F${(n + 1) % 100} }`)}`,
   'a fragment that spreads itself': `{ viewer { ...F } } fragment F on User { ${parsed('...F ', 2)} }`,
   'directives, 1 MiB': `{ viewer { id ${full('@skip(if: false) ')} } }`,
-  'directives, as far as they are parsed': `{ viewer { id ${parsed('@skip(if: false) ', 7)} } }`,
+  'directives, up to the limit of the parser': `{ viewer { id ${parsed('@skip(if: false) ', 7)} } }`,
   'unknown directives': `{ viewer { id ${parsed('@x ', 2)} } }`,
   'directives on the operation': `query ${parsed('@x ', 2)} { viewer { id } }`,
   'operations, 1 MiB': many(30_000, (n) => `query Q${n} { viewer { id } }`),
   'operations of unequal cost': `${many(20, (n) => `query Q${n} { viewer { id } }`)} query Q { ${many(31, (n) => `a${n}: __typename`)} }`,
   'comments, 1 MiB': `${full('#\n')} { viewer { id } }`,
-  'comments, as far as they are parsed': `${'#\n'.repeat(15_000)} { viewer { id } }`,
+  'comments, up to the limit of the parser': `${'#\n'.repeat(15_000)} { viewer { id } }`,
   'commas, 1 MiB': `${full(',')} { viewer { id } }`,
   'a text, 1 MiB': `{ user(id: "${full('x')}") { id } }`,
   'a text of escapes, 1 MiB': `{ user(id: "${full('\\n')}") { id } }`,
@@ -66,29 +66,29 @@ const QUERIES: Record<string, string> = {
   'a number, 1 MiB': `{ user(id: ${full('1')}) { id } }`,
   'lists in lists': `{ user(id: ${nested('[', '1', ']', 450)}) { id } }`,
   'objects in objects': `{ user(id: ${nested('{ a: ', '1', ' }', 220)}) { id } }`,
-  'what would be suggested': `{ user(id: { a: "${'Did you mean '.repeat(2_000)}" }) { id } }`,
+  'a text of suggestions': `{ user(id: { a: "${'Did you mean '.repeat(2_000)}" }) { id } }`,
   'variables, 1 MiB': `query (${many(40_000, (n) => `$a${n}: ID`)}) { viewer { id } }`,
-  'variables that nobody uses': `query (${many(230, (n) => `$a${n}: ID`)}) { viewer { id } }`,
+  'unused variables': `query (${many(230, (n) => `$a${n}: ID`)}) { viewer { id } }`,
   'types in types': `query ($a: ${nested('[', 'ID', ']', 480)}) { user(id: $a) { id } }`,
-  'introspection in circles': `{ __schema { types ${nested('{ fields { type ', '{ name }', '} }', 90)} } }`,
+  'recursive introspection': `{ __schema { types ${nested('{ fields { type ', '{ name }', '} }', 90)} } }`,
   'introspection, wide': `{ __schema { ${parsed('types { name } ', 4)} } }`,
 };
 
-/** Whole bodies: what is wrong is not the query. */
+/** Complete bodies. */
 const BODIES: Record<string, string> = {
   'JSON in JSON': `{"query":"{viewer{id}}","variables":${nested('[', '', ']', 500_000)}}`,
   'a variable in lists': `{"query":"query($id:ID!){user(id:$id){id}}","variables":{"id":${nested('[', '', ']', 500_000)}}}`,
   'a variable in objects': `{"query":"query($id:ID!){user(id:$id){id}}","variables":{"id":${nested('{"a":', '1', '}', 150_000)}}}`,
-  'a variable that would be suggested': JSON.stringify({
+  'a variable of suggestions': JSON.stringify({
     query: 'query($id:ID!){user(id:$id){id}}',
     variables: { id: { a: full('Did you mean ') } },
   }),
   'a batch': `[${many(20_000, () => '{"query":"{__typename}"}', ',')}]`,
-  'an endless number': `{"query":"{viewer{id}}","variables":[${'9'.repeat(1_000_000)}]}`,
-  'no JSON, 1 MiB': full('{'),
-  'JSON in JSON, as far as it is parsed': `{"query":"{viewer{id}}","variables":${nested('[', '', ']', 65_000)}}`,
-  'a variable in lists, as far as it is parsed': `{"query":"query($id:ID!){user(id:$id){id}}","variables":{"id":${nested('[', '', ']', 65_000)}}}`,
-  'keys, as far as they are parsed': `{${many(10_000, (n) => `"${n}a":1`, ',')}}`,
+  'a number of 1,000,000 digits': `{"query":"{viewer{id}}","variables":[${'9'.repeat(1_000_000)}]}`,
+  'invalid JSON, 1 MiB': full('{'),
+  'JSON in JSON, up to the limit of the parser': `{"query":"{viewer{id}}","variables":${nested('[', '', ']', 65_000)}}`,
+  'a variable in lists, up to the limit of the parser': `{"query":"query($id:ID!){user(id:$id){id}}","variables":{"id":${nested('[', '', ']', 65_000)}}}`,
+  'keys, up to the limit of the parser': `{${many(10_000, (n) => `"${n}a":1`, ',')}}`,
   'keys, 1 MiB': `{${many(80_000, (n) => `"${n}":1`, ',')}}`,
 };
 
@@ -110,7 +110,7 @@ describe.each([
     const production = { NODE_ENV: 'production', HOST: '127.0.0.1', SESSION_PASSWORD };
     server = await serve({ ...database.env, ...production, ...limits, ...env });
     cookie = await cookieOf('someone', SESSION_PASSWORD);
-    // So that what is measured is the work, and not its first time.
+    // Warms up the server before the measurement.
     for (let time = 0; time < size(1, 200); time++) {
       await ask(JSON.stringify({ query: `{ viewer { a${time}: id } }` }));
       await ask(JSON.stringify({ query: `{ viewer { a${time}: nonsense } }` }));
@@ -127,14 +127,14 @@ describe.each([
     return { status: response.status, text: await response.text() };
   }
 
-  test('is not what the database never hears of: a valid query is heard', async () => {
+  test('is distinguished from a valid query, which sends bytes to the database', async () => {
     const before = database.sent();
     expect((await ask('{"query":"{ viewer { id } }"}')).status).toBe(200);
     expect(database.sent()).toBeGreaterThan(before);
   });
 
   test.each(BOMBS)(
-    'is refused with 400, and the database hears nothing: %s',
+    'is refused with 400, without any byte sent to the database: %s',
     async (_bomb, body) => {
       expect(body.length).toBeLessThanOrEqual(MEGABYTE);
       const before = database.sent();
@@ -147,21 +147,21 @@ describe.each([
     },
   );
 
-  // Times are told by the long form only: a test of each change may not depend on the machine.
+  // Only with TEST_SIZE=long, as times depend on the machine.
   (TIMES > 1 ? test : test.skip)(
-    `takes at most ${MILLISECONDS} ms of the processor and ${MEGABYTES} MB`,
+    `takes at most ${MILLISECONDS} ms of CPU time and ${MEGABYTES} MB`,
     async () => {
       const figures: { name: string; milliseconds: number; worst: number; megabytes: number }[] =
         [];
       const before = memory(server.pid).now;
       for (const [name, body] of BOMBS) {
         const start = memory(server.pid).now;
-        forgetPeak(server.pid);
+        resetPeak(server.pid);
         const used = [];
         for (let time = 0; time < TIMES; time++) {
-          const from = processorTime(server.pid);
+          const from = cpuTime(server.pid);
           await ask(body);
-          used.push(processorTime(server.pid) - from);
+          used.push(cpuTime(server.pid) - from);
         }
         used.sort((a, b) => a - b);
         const milliseconds = used[used.length >> 1] as number;
@@ -176,9 +176,9 @@ describe.each([
       const most = (of: 'milliseconds' | 'worst' | 'megabytes') =>
         Math.max(...figures.map((figure) => figure[of])).toFixed(1);
       console.info(
-        `${BOMBS.length} bombs, ${TIMES} times each: ${most('milliseconds')} ms of the processor for the ` +
-          `dearest in the median, ${most('worst')} ms at worst; ${most('megabytes')} MB more at the most ` +
-          `during one, ${growth.toFixed(1)} MB more after all`,
+        `${BOMBS.length} bombs, ${TIMES} times each: CPU time at most ${most('milliseconds')} ms in the median, ` +
+          `${most('worst')} ms in the worst case; memory at most ${most('megabytes')} MB more during one, ` +
+          `${growth.toFixed(1)} MB more after all`,
       );
       expect(figures.filter(({ milliseconds }) => milliseconds > MILLISECONDS)).toEqual([]);
       expect(growth).toBeLessThan(MEGABYTES);
@@ -187,8 +187,8 @@ describe.each([
   );
 });
 
-/** Milliseconds that all threads of a process have computed, and not waited. */
-function processorTime(pid: number): number {
+/** CPU time of all threads of a process in milliseconds. */
+function cpuTime(pid: number): number {
   const folder = `/proc/${pid}/task`;
   const nanoseconds = readdirSync(folder).map((thread) =>
     Number(readFileSync(`${folder}/${thread}/schedstat`, 'utf8').split(' ')[0]),
@@ -196,7 +196,7 @@ function processorTime(pid: number): number {
   return nanoseconds.reduce((sum, time) => sum + time, 0) / 1e6;
 }
 
-/** Bytes of memory that a process holds, and the most that it has held. */
+/** Current and peak memory of a process in bytes. */
 function memory(pid: number): { now: number; peak: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const bytes = (name: string) =>
@@ -204,6 +204,6 @@ function memory(pid: number): { now: number; peak: number } {
   return { now: bytes('VmRSS'), peak: bytes('VmHWM') };
 }
 
-function forgetPeak(pid: number): void {
+function resetPeak(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5');
 }

@@ -10,13 +10,13 @@ import { createWatchedDatabase, type WatchedDatabase } from '../helpers/watched-
 const NOT_FOUND =
   '{"statusCode":404,"statusMessage":"Not Found","data":{"message":"User not found"}}';
 const QUERY = 'query ($id: ID!) { user(id: $id) { id installations { id } } }';
-/** Of ids, each asked for over REST, in a variable, and in the text of a query. */
-const STRANGE = size(400, 26_000);
-/** Of sessions, each asked for over REST and GraphQL. */
+/** Ids, each requested over REST, as a variable, and as a literal. */
+const UNUSUAL = size(400, 26_000);
+/** Sessions, each used over REST and GraphQL. */
 const SESSIONS = size(80, 4_000);
-const AT_ONCE = 20;
+const CONCURRENCY = 20;
 
-/** What no user may have as an id: PostgreSQL's text, or its index, cannot hold it. */
+/** Ids that PostgreSQL's text type or index cannot hold. */
 const impossible = fc.oneof(
   fc
     .tuple(
@@ -28,8 +28,8 @@ const impossible = fc.oneof(
   fc.integer({ min: 2_701, max: 10_000 }).map((length) => 'x'.repeat(length)),
   fc.integer({ min: 901, max: 3_000 }).map((length) => '\u20ac'.repeat(length)),
 );
-/** What looks like another id, a number or a path to one program or another. */
-const strange = fc.oneof(
+/** Ids that resemble another id, a number or a path. */
+const unusual = fc.oneof(
   fc.constantFrom(
     ' 1 ',
     '01',
@@ -89,9 +89,9 @@ const strange = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 40 }),
   fc.nat(10_000).map((length) => '1'.repeat(length)),
 );
-/** Their bytes are percent-encoded; of a half character there are none, so that it has to lie. */
+/** Lone surrogates have no UTF-8 encoding and are replaced. */
 const pathOf = (id: string) => `/api/users/${encodeURIComponent(id.toWellFormed())}/installations`;
-/** Nor can every character stand in a URL as it is, or broken. */
+/** Paths with invalid percent-encoding. */
 const rawPath = fc
   .array(
     fc.oneof(
@@ -121,7 +121,7 @@ describe('User ids', () => {
   let database: WatchedDatabase;
   let server: TestServer;
   let session: string;
-  const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
+  const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENCY });
   beforeAll(async () => {
     database = await createWatchedDatabase();
     server = await startTestServer(database);
@@ -153,8 +153,8 @@ describe('User ids', () => {
     });
   }
 
-  /** In each way to ask; every answer says that there is no such user, or that this is no request. */
-  async function askEverywhere(id: string, sealed: string) {
+  /** Requests the id in each way; expects that it is missing, or that the request is invalid. */
+  async function requestEverywhere(id: string, sealed: string) {
     const text = `{ user(id: ${JSON.stringify(id)}) { id } }`;
     const [rest, variable, literal] = await Promise.all([
       send(pathOf(id), sealed),
@@ -172,7 +172,7 @@ describe('User ids', () => {
           extensions: { code: 'NOT_FOUND' },
         });
       } else {
-        // As a text of GraphQL, half a character is a mistake, and one may be too long.
+        // A GraphQL literal with a lone surrogate is invalid, and a long one exceeds the parser's limit.
         expect({ id, status, extensions }).toEqual({
           id,
           status: 400,
@@ -183,31 +183,31 @@ describe('User ids', () => {
     expect(variable.status).toBe(200);
   }
 
-  /** A URL may be too long for HTTP, and so may it be together with the session. */
+  /** A URL, or its headers, may exceed the limits of HTTP. */
   function expectMissing({ status, body }: Answer, what: string) {
     if (status !== 414 && status !== 431)
       expect([what, status, body]).toEqual([what, 404, NOT_FOUND]);
   }
 
-  /** Runs a check on many values, several at once. */
+  /** Checks many values, CONCURRENCY at a time. */
   const check = <T>(values: fc.Arbitrary<T>, times: number, ask: (value: T) => Promise<void>) =>
     fc.assert(
       fc.asyncProperty(
-        fc.array(values, { minLength: AT_ONCE, maxLength: AT_ONCE, size: 'max' }),
+        fc.array(values, { minLength: CONCURRENCY, maxLength: CONCURRENCY, size: 'max' }),
         (batch) => Promise.all(batch.map(ask)).then(() => {}),
       ),
-      { numRuns: times / AT_ONCE, endOnFailure: true },
+      { numRuns: times / CONCURRENCY, endOnFailure: true },
     );
 
-  test(`of others, ${STRANGE} strange and impossible ones, are missing, and the database hears nothing`, async () => {
+  test(`of others (${UNUSUAL} unusual or impossible ones) are missing, without any byte sent to the database`, async () => {
     const before = database.sent();
-    await check(fc.oneof(strange, impossible), STRANGE, (id) => askEverywhere(id, session));
+    await check(fc.oneof(unusual, impossible), UNUSUAL, (id) => requestEverywhere(id, session));
     expect(database.sent()).toBe(before);
   }, 300_000);
 
-  test('in URLs of any bytes are missing, and the database hears nothing', async () => {
+  test('in malformed URLs are missing, without any byte sent to the database', async () => {
     const before = database.sent();
-    await check(rawPath, STRANGE / 2, async (url) => {
+    await check(rawPath, UNUSUAL / 2, async (url) => {
       const { status, body } = await send(url, session);
       if (!body.includes('No such route')) expectMissing({ status, body }, url);
       expect(status).toBeLessThan(500);
@@ -215,20 +215,20 @@ describe('User ids', () => {
     expect(database.sent()).toBe(before);
   }, 300_000);
 
-  test(`of ${SESSIONS / 2} sessions, which no user can have, are missing, and the database hears nothing`, async () => {
+  test(`of ${SESSIONS / 2} sessions that PostgreSQL cannot hold are missing, without any byte sent to the database`, async () => {
     const before = database.sent();
     await check(impossible, SESSIONS / 2, async (id) =>
-      askEverywhere(id, await sealSession(id, PASSWORD, 0)),
+      requestEverywhere(id, await sealSession(id, PASSWORD, 0)),
     );
     expect(database.sent()).toBe(before);
   }, 300_000);
 
-  test(`of ${SESSIONS / 2} sessions, which nobody has, are missing, and the database says so`, async () => {
+  test(`of ${SESSIONS / 2} sessions without a row in the database are missing`, async () => {
     const before = database.sent();
     await check(
-      strange.filter((id) => id !== '' && isPossible(id)),
+      unusual.filter((id) => id !== '' && isPossible(id)),
       SESSIONS / 2,
-      async (id) => askEverywhere(id, await sealSession(id, PASSWORD, 0)),
+      async (id) => requestEverywhere(id, await sealSession(id, PASSWORD, 0)),
     );
     expect(database.sent()).toBeGreaterThan(before);
   }, 300_000);

@@ -8,10 +8,10 @@ import { buildSchema } from 'graphql';
 import { CompiledOperations } from '../../src/graphql/compiled-operations.js';
 import { graphqlRoutes } from '../../src/graphql/graphql.routes.js';
 
-/** No query is compiled: Apollo Server answers all. */
+/** No operation compiles against this schema: all fall back to Apollo's execution. */
 const NO_SCHEMA = buildSchema('type Query { none: Int }');
 
-/** Apollo's own tests of a binding, on ours: with their server and their context. */
+/** Apollo's test suite for integrations, with its own server and context. */
 defineIntegrationTestSuite(async (config, options?: CreateServerForIntegrationTestsOptions) => {
   const app = fastify({ routerOptions: { ignoreTrailingSlash: true } });
   const apollo = new ApolloServer(config as any);

@@ -4,11 +4,11 @@ import { createDatabase } from '../helpers/databases.js';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 const FORM_TYPE = { 'content-type': 'application/x-www-form-urlencoded' };
-/** As a careless proxy or client may send with everything, so that nothing rests on CSRF alone. */
+/** Disables Apollo's CSRF prevention, so that no test relies on it alone. */
 const PREFLIGHTED = { 'apollo-require-preflight': 'true' };
 
-/** What graphql-cop, and others of its kind, report of a server in production. */
-describe('In production there is no finding', () => {
+/** https://github.com/dolevf/graphql-cop */
+describe('Findings of graphql-cop in production', () => {
   let server: Served;
   beforeAll(async () => {
     const { env } = await createDatabase('PGlite');
@@ -27,29 +27,29 @@ describe('In production there is no finding', () => {
     send({ method: 'POST', headers: JSON_TYPE, body: JSON.stringify(body) });
   const ask = (query: string) => post({ query, operationName: 'cop' });
 
-  test('where it answers at all', async () => {
+  test('need a server that answers', async () => {
     const { status, answer } = await ask('query cop { __typename }');
     expect([status, answer]).toEqual([200, { data: { __typename: 'Query' } }]);
   });
 
-  test('of alias overloading', async () => {
+  test('exclude alias overloading', async () => {
     const aliases = Array.from({ length: 101 }, (_, n) => `alias${n}:__typename \n`).join('');
     const { status, answer } = await ask(`query cop { ${aliases} }`);
     expect([status, answer.data]).toEqual([400, undefined]);
   });
 
-  test.each([10, 50, 1_000])('of directive overloading, with %i directives', async (count) => {
+  test.each([10, 50, 1_000])('exclude directive overloading, with %i directives', async (count) => {
     const { status, answer } = await ask(`query cop { __typename ${'@aa'.repeat(count)} }`);
     expect(status).toBe(400);
     expect(answer.errors.length).toBeLessThan(10);
   });
 
-  test('of field duplication', async () => {
+  test('exclude field duplication', async () => {
     const { status, answer } = await ask(`query cop { ${'__typename \n'.repeat(500)} }`);
     expect([status, answer.data]).toEqual([400, undefined]);
   });
 
-  test('of circular fragments', async () => {
+  test('exclude circular fragments', async () => {
     const { status, answer } = await ask(
       'query cop { viewer { ...A } } fragment A on User { ...B } fragment B on User { ...A }',
     );
@@ -61,12 +61,12 @@ describe('In production there is no finding', () => {
     'query cop { __type(name: "User") { fields { name } } }',
     `query cop { __schema { types ${'{ fields { type '.repeat(4)} { name } ${'} }'.repeat(4)} } }`,
     'query cop { ...F } fragment F on Query { a: __schema { queryType { name } } }',
-  ])('of introspection: %s', async (query) => {
+  ])('exclude introspection: %s', async (query) => {
     const { status, answer } = await ask(query);
     expect([status, answer.data]).toEqual([400, undefined]);
   });
 
-  test('of batches', async () => {
+  test('exclude batches', async () => {
     const { status, answer } = await post(Array(10).fill({ query: 'query cop { __typename }' }));
     expect([status, Array.isArray(answer)]).toEqual([400, false]);
   });
@@ -79,25 +79,25 @@ describe('In production there is no finding', () => {
     'query cop ($id: IDD) { user(id: $id) { id } }',
     'query cop { viewer { ... on Usr { id } } }',
     'query cop { viewer @skp(if: true) { id } }',
-  ])('of suggestions: %s', async (query) => {
+  ])('exclude suggestions: %s', async (query) => {
     const { status, text } = await ask(query);
     expect(status).toBe(400);
     expect(text).not.toMatch(/did you mean/i);
   });
 
-  test('of queries by GET, from where a page of another origin could send one', async () => {
+  test('exclude queries by GET without a preflight', async () => {
     const { status, answer } = await send({ search: '?query=query+cop+{__typename}' });
     expect([status, answer.data]).toEqual([400, undefined]);
   });
 
-  test.each([{}, PREFLIGHTED])('of mutations by GET, with %j', async (headers) => {
+  test.each([{}, PREFLIGHTED])('exclude mutations by GET, with %j', async (headers) => {
     const { status, answer } = await send({ search: '?query=mutation+cop+{__typename}', headers });
     expect(status).toBeGreaterThanOrEqual(400);
     expect(answer.data).toBeUndefined();
   });
 
   test.each([FORM_TYPE, { 'content-type': 'text/plain' }, { ...FORM_TYPE, ...PREFLIGHTED }])(
-    'of posted forms, with %j',
+    'exclude posted forms, with %j',
     async (headers) => {
       for (const body of ['query=query+cop+{__typename}', '{"query":"query cop {__typename}"}']) {
         const { status, answer } = await send({ method: 'POST', headers, body });
@@ -106,7 +106,7 @@ describe('In production there is no finding', () => {
     },
   );
 
-  test('of traces, stack traces and exceptions', async () => {
+  test('exclude traces, stack traces and exceptions', async () => {
     for (const query of [
       'query cop { __typename }',
       'qwerty cop { abc }',
@@ -119,7 +119,7 @@ describe('In production there is no finding', () => {
   });
 
   test.each(['/graphql', '/graphiql', '/graphiql/', '/playground', '/altair', '/dev/sign-in'])(
-    'of an IDE at %s',
+    'exclude an IDE at %s',
     async (path) => {
       const response = await fetch(`${server.url}${path}`, { headers: { accept: 'text/html' } });
       expect(response.status).toBeGreaterThanOrEqual(400);

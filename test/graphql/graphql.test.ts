@@ -8,7 +8,7 @@ const NOT_FOUND = { message: 'User not found', extensions: { code: 'NOT_FOUND' }
 describeOnEachDatabase('POST /graphql', (kind) => {
   const server = useServer(kind);
 
-  test('answers the viewer and the same user by id, with the installations of REST', async () => {
+  test('returns the viewer and the same user by id, with the installations of REST', async () => {
     const userId = await server().addUser(['98765432101', '12']);
     const response = await server().graphql(
       {
@@ -35,7 +35,7 @@ describeOnEachDatabase('POST /graphql', (kind) => {
     expect(data.user).toEqual({ id: userId, updatedAt: expect.any(String), installations });
   });
 
-  test('tells when a user was created and changed, also where another program left no such time', async () => {
+  test('returns timestamps of a user, also for infinite values of another program', async () => {
     const me = await server().addUser();
     const ask = async () =>
       (
@@ -56,7 +56,7 @@ describeOnEachDatabase('POST /graphql', (kind) => {
     expect(await ask()).toEqual({ createdAt: epoch, updatedAt: epoch });
   });
 
-  test('answers very many installations whole, each time alike and as REST does', async () => {
+  test('returns 1,000 installations completely, the same each time and over REST', async () => {
     const me = await server().addUser([], 'much 😀');
     await server().addInstallations(me, 1000);
     const rest = await server().rest(me);
@@ -94,12 +94,12 @@ describeOnEachDatabase('POST /graphql', (kind) => {
     ]);
   });
 
-  test('tells a stranger’s user from a missing one by nothing', async () => {
+  test('returns the same response for another user and for a missing one', async () => {
     const me = await server().addUser();
-    const stranger = await server().addUser(['1']);
+    const other = await server().addUser(['1']);
     const query = 'query ($id: ID!) { user(id: $id) { id installations { id } } }';
     const [foreign, missing] = await Promise.all(
-      [stranger, `user-${'0'.repeat(stranger.length - 5)}`].map(async (id) => {
+      [other, `user-${'0'.repeat(other.length - 5)}`].map(async (id) => {
         const response = await server().graphql({ query, variables: { id } }, { as: me });
         return response.text();
       }),
@@ -111,7 +111,7 @@ describeOnEachDatabase('POST /graphql', (kind) => {
     });
   });
 
-  test('answers NOT_FOUND to a session whose user is gone', async () => {
+  test('answers NOT_FOUND to the session of a deleted user', async () => {
     const response = await server().graphql({ query: '{ viewer { id } }' }, { as: 'gone' });
     expect(await json(response)).toMatchObject({ data: { viewer: null }, errors: [NOT_FOUND] });
   });
@@ -126,14 +126,14 @@ describeOnEachDatabase('POST /graphql', (kind) => {
     },
   );
 
-  test('gives each alias its own answer', async () => {
+  test('returns a result for each alias', async () => {
     const me = await server().addUser(['3']);
-    const stranger = await server().addUser(['4']);
+    const other = await server().addUser(['4']);
     const response = await server().graphql(
       {
         query: `{
           mine: user(id: "${me}") { ...Ids }
-          theirs: user(id: "${stranger}") { ...Ids }
+          theirs: user(id: "${other}") { ...Ids }
           again: viewer { ...Ids }
         }
         fragment Ids on User { id installations { githubInstallationId } }`,
@@ -147,7 +147,7 @@ describeOnEachDatabase('POST /graphql', (kind) => {
     });
   });
 
-  test('says which argument is wrong, and does not take the blame', async () => {
+  test('answers BAD_USER_INPUT and names the invalid argument', async () => {
     const query = 'query ($id: ID = "x") { user(id: $id) { id } }';
     const { errors } = await json(await server().graphql({ query, variables: { id: null } }));
     expect(errors[0]).toMatchObject({
@@ -180,7 +180,7 @@ describeOnEachDatabase('POST /graphql', (kind) => {
     ]);
   });
 
-  test('answers a query over GET only with a header that a simple form cannot send', async () => {
+  test('answers GET only with a header that requires a preflight', async () => {
     const me = await server().addUser();
     const url = `${server().url}/graphql?query={viewer{id}}`;
     expect((await fetch(url)).status).toBe(400);
@@ -190,7 +190,7 @@ describeOnEachDatabase('POST /graphql', (kind) => {
     expect(allowed.status).toBe(200);
   });
 
-  test('refuses other methods with Allow, and keeps answers out of shared caches', async () => {
+  test('refuses other methods with Allow, and sends private responses', async () => {
     const response = await fetch(`${server().url}/graphql`, { method: 'PUT' });
     expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, POST']);
     const answer = await server().graphql({ query: '{ viewer { id } }' });

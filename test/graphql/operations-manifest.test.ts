@@ -23,7 +23,7 @@ const operations = [BODY, OTHER].map((body) => ({
 }));
 const MANIFEST = { format: 'apollo-persisted-query-manifest', version: 1, operations };
 
-describe('With a manifest of operations', () => {
+describe('A server with an operations manifest', () => {
   const server = useServer('PGlite', {
     NODE_ENV: 'development',
     OPERATIONS_MANIFEST: manifest(MANIFEST),
@@ -47,7 +47,7 @@ describe('With a manifest of operations', () => {
     });
   }
 
-  test('its operations run, the first time and again', async () => {
+  test('runs its operations, repeatedly', async () => {
     for (let time = 0; time < 4; time++) {
       const mine = await server().graphql({ query: BODY }, { as: 'user123' });
       expect(await json(mine)).toEqual({ data });
@@ -57,7 +57,7 @@ describe('With a manifest of operations', () => {
     }
   });
 
-  test('its operations run by their ids alone, the first time and again', async () => {
+  test('runs its operations by id, repeatedly', async () => {
     for (let time = 0; time < 4; time++) {
       expect(await json(await byId(idOf(BODY), { operationName: 'Mine' }))).toEqual({ data });
       const ours = await byId(idOf(OTHER), { variables: { id: 'user123' } });
@@ -77,22 +77,22 @@ describe('With a manifest of operations', () => {
     1,
     { viewer: 1 },
     [BODY],
-  ])('any other text is refused, however often it comes: %j', async (query) => {
+  ])('refuses any other text, repeatedly: %j', async (query) => {
     for (let time = 0; time < 4; time++) {
       await expectRefused(await server().graphql({ query }, { as: 'user123' }));
     }
   });
 
   test.each([idOf('{ viewer { id } }'), '', '__proto__', 1, null, [idOf(BODY)], { a: 1 }])(
-    'an id that it has not is refused: %j',
+    'refuses an unknown id: %j',
     async (id) => expectRefused(await byId(id)),
   );
 
-  test('a known id lets no other text pass', async () => {
+  test('refuses another text with a known id', async () => {
     await expectRefused(await byId(idOf(BODY), { query: '{ viewer { id } }' }));
   });
 
-  test('a text in a URL is held to it as well, and each of several', async () => {
+  test('checks each query parameter of a URL', async () => {
     const get = (search: string, init = {}) =>
       fetch(`${server().url}/graphql?${search}`, {
         headers: { 'apollo-require-preflight': 'true' },
@@ -107,7 +107,7 @@ describe('With a manifest of operations', () => {
     await expectRefused(await get('x=?&qu%65ry={viewer{id}}'));
   });
 
-  test('what has no text is refused as ever', async () => {
+  test('refuses a request without a text as without a manifest', async () => {
     for (const body of [{}, [], [{ query: BODY }], { variables: {} }]) {
       const response = await server().graphql(body);
       expect([response.status, (await json(response)).errors[0].extensions.code]).toEqual([
@@ -120,39 +120,39 @@ describe('With a manifest of operations', () => {
   });
 });
 
-describe('Without a manifest', () => {
+describe('A server without a manifest', () => {
   const server = useServer('PGlite');
 
-  test('an id alone is not supported, and says so', async () => {
+  test('answers PERSISTED_QUERY_NOT_SUPPORTED to an id', async () => {
     const extensions = { persistedQuery: { version: 1, sha256Hash: idOf(BODY) } };
     const { errors } = await json(await server().graphql({ extensions }));
     expect(errors).toMatchObject([{ extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED' } }]);
-    // Nor is it registered for another time.
+    // Nor does a request register its text.
     await server().graphql({ extensions, query: BODY });
     const again = await json(await server().graphql({ extensions }));
     expect(again.errors).toMatchObject([{ extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED' } }]);
   });
 });
 
-describe('A manifest that cannot be right is named at the start', () => {
+describe('An invalid manifest', () => {
   const load = (OPERATIONS_MANIFEST: string) => loadConfig({ OPERATIONS_MANIFEST });
 
   test.each([
-    ['no JSON', '{'],
-    ['no object', '[]'],
+    ['not JSON', '{'],
+    ['not an object', '[]'],
     ['another format', { ...MANIFEST, format: 'relay' }],
     ['another version', { ...MANIFEST, version: 2 }],
     ['no operations', { ...MANIFEST, operations: [] }],
     ['operations without text', { ...MANIFEST, operations: [{ id: 'a' }] }],
     ['operations without id', { ...MANIFEST, operations: [{ body: BODY }] }],
-  ])('%s', (_what, content) => {
+  ])('is refused at startup: %s', (_what, content) => {
     expect(() => load(manifest(content))).toThrow(ConfigError);
     expect(() => load(manifest(content))).toThrow(
-      'OPERATIONS_MANIFEST must be the path of an apollo-persisted-query-manifest, version 1 (it is none)',
+      'OPERATIONS_MANIFEST must be the path of an apollo-persisted-query-manifest, version 1 (not a manifest)',
     );
   });
 
-  test('no such file, or a folder', () => {
+  test('is refused at startup: a missing file, a folder', () => {
     expect(() => load(manifest('') + randomUUID())).toThrow(
       /OPERATIONS_MANIFEST must .*\(ENOENT\)/,
     );

@@ -9,7 +9,7 @@ const nested = (depth: number, inner: string) => '{ x '.repeat(depth) + inner + 
 describe('The limits of a query', () => {
   const server = useServer('PGlite', { NODE_ENV: 'development' });
 
-  /** The message of a refusal; empty where there is none. */
+  /** The message of a refusal; empty if the query is accepted. */
   async function refusal(query: string): Promise<string> {
     const response = await server().graphql({ query });
     const [{ message, extensions }] = (await json(response)).errors ?? [{}];
@@ -46,7 +46,7 @@ describe('The limits of a query', () => {
     [`{ __schema { ${'types { name } '.repeat(200)} } }`, 'The query costs 401'],
     [`{ viewer { id } } fragment Unused on User { ${aliases(31, 'id')} }`, '31 aliases'],
     [`query A { viewer { id } } query B { ${aliases(31, '__typename')} }`, '31 aliases'],
-  ])('are told with what was found: %s', async (query, message) => {
+  ])('are reported with the measured value: %s', async (query, message) => {
     expect(await refusal(query)).toContain(message);
   });
 
@@ -57,11 +57,11 @@ describe('The limits of a query', () => {
     `{ ${'__typename '.repeat(400)} }`,
     `{ ${'viewer { installations { id } } '.repeat(19)} __typename }`,
     '{ viewer { ...F } } fragment F on User { ...F }',
-  ])('let pass what just keeps to them: %s', async (query) => {
+  ])('accept a query at the limit: %s', async (query) => {
     expect(await refusal(query)).toBe('');
   });
 
-  test('hold for a query that comes again, and for fragments of some 2^90 fields', async () => {
+  test('apply to repeated queries, and to fragments that expand to 2^90 fields', async () => {
     const doubling = Array.from(
       { length: 90 },
       (_, n) => `fragment F${n} on User { ...F${n + 1} ...F${n + 1} }`,
@@ -71,12 +71,12 @@ describe('The limits of a query', () => {
       expect(await refusal(query)).toMatch(/costs 1\.23\d+e\+27/);
   });
 
-  test('say alone what is wrong', async () => {
+  test('are the only error of a query that exceeds them', async () => {
     const query = `{ nonsense ${aliases(31, 'nonsense')} }`;
     expect((await json(await server().graphql({ query }))).errors).toHaveLength(1);
   });
 
-  test('leave the introspection of IDEs and code generators alone, with all its options', async () => {
+  test('accept the introspection query of IDEs and code generators', async () => {
     const query = getIntrospectionQuery({
       descriptions: true,
       specifiedByUrl: true,
@@ -102,7 +102,7 @@ describe('The limits of a query', () => {
     ]);
   });
 
-  test('refuse a body of more than 128 KiB unparsed, and pass one of less', async () => {
+  test('refuse a body above 128 KiB', async () => {
     const ask = async (length: number) => {
       const body = JSON.stringify({ query: '{ __typename }', variables: { a: '' } });
       const padded = body.replace('""', `"${'x'.repeat(length - body.length)}"`);
@@ -119,7 +119,7 @@ describe('The limits of a query', () => {
     ]);
   });
 
-  test('stop validation at a few errors', async () => {
+  test('stop validation after a few errors', async () => {
     const query = `{ ${Array.from({ length: 50 }, (_, n) => `nonsense${n}`).join(' ')} }`;
     expect((await json(await server().graphql({ query }))).errors).toHaveLength(6);
   });

@@ -5,14 +5,14 @@ import { buildSchema, isObjectType } from 'graphql';
 
 const committed = readFileSync('schema.graphql', 'utf8');
 
-test('schema.graphql is what the resolvers say: mend it with npm run schema', () => {
+test('schema.graphql is up to date: npm run schema', () => {
   const printed = execFileSync(process.execPath, ['dist/src/main.js', 'schema'], {
     encoding: 'utf8',
   });
   expect(printed).toBe(committed);
 });
 
-test('every type, field and argument carries a description', () => {
+test('every type, field and argument has a description', () => {
   const types = Object.values(buildSchema(committed).getTypeMap());
   const own = types.filter((type) => !type.name.startsWith('__') && type.astNode);
   const silent = own.flatMap((type) => [

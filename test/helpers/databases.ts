@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe } from '@jest/globals';
 import pg from 'pg';
 
-/** What a server needs in its environment to run on a database of its own, and how to be rid of it. */
+/** A database of its own for a test, as the environment of a server. */
 export interface TestDatabase {
   env: { DATABASE_URL?: string; DATA_DIR: string };
   remove(): Promise<void>;
@@ -12,18 +12,16 @@ export interface TestDatabase {
 
 export type DatabaseKind = 'PGlite' | 'PostgreSQL';
 
-/** Both databases where PostgreSQL is there; the set-up has said so where it is not. */
 const KINDS: DatabaseKind[] = process.env.TEST_DATABASE_URL ? ['PGlite', 'PostgreSQL'] : ['PGlite'];
 
-/** Runs the same tests once on each database. */
 export function describeOnEachDatabase(name: string, tests: (kind: DatabaseKind) => void): void {
   describe.each(KINDS)(`${name}, on %s`, (kind) => tests(kind));
 }
 
-/** For what only PostgreSQL has: servers that go away, several clients. */
+/** For tests of several clients, and of outages. */
 export const describeOnPostgres = process.env.TEST_DATABASE_URL ? describe : describe.skip;
 
-/** An empty database: the server's own migrations fill it. */
+/** Without tables: the server migrates it. */
 export async function createDatabase(kind: DatabaseKind): Promise<TestDatabase> {
   const folder = join(process.env.TEST_TEMP ?? '', randomUUID());
   if (kind === 'PGlite') {

@@ -8,7 +8,7 @@ declare global {
   var testCluster: PostgresCluster | undefined;
 }
 
-/** One PostgreSQL for all test files, and one initialised embedded database for them to copy. */
+/** Starts one PostgreSQL for all test files, and initializes an embedded database for them to copy. */
 export default async function globalSetup(): Promise<void> {
   process.env.TEST_TEMP = mkdtempSync(join(tmpdir(), 'installations-test-'));
   const template = new EmbeddedPool(join(process.env.TEST_TEMP, 'template'));

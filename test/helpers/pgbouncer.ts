@@ -3,15 +3,15 @@ import { once } from 'node:events';
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, unprivilegedOwner, untilItAnswers } from './postgres-cluster.js';
+import { freePort, unprivilegedOwner, untilReady } from './postgres-cluster.js';
 
 export interface PgBouncer {
-  /** The address to use instead of the database's. */
+  /** Replaces the URL of the database. */
   url: string;
   remove(): Promise<void>;
 }
 
-/** PgBouncer in transaction mode before a database, with so many connections to it at most. */
+/** Starts PgBouncer in transaction mode. */
 export async function startPgBouncer(databaseUrl: string, poolSize: number): Promise<PgBouncer> {
   const { hostname, port, username, pathname } = new URL(databaseUrl);
   const name = pathname.slice(1);
@@ -33,7 +33,7 @@ export async function startPgBouncer(databaseUrl: string, poolSize: number): Pro
   writeFileSync(file, `${settings.join('\n')}\n`);
   if (owner) for (const path of [folder, file]) chownSync(path, owner.uid, owner.gid);
 
-  // Debian has it where only root looks.
+  // Debian installs it into /usr/sbin.
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
   const bouncer = spawn('pgbouncer', ['--quiet', file], {
     ...owner,
@@ -44,9 +44,9 @@ export async function startPgBouncer(databaseUrl: string, poolSize: number): Pro
   const gone = once(bouncer, 'exit');
   const url = `postgresql://${username}@127.0.0.1:${own}/${name}`;
   await Promise.race([
-    untilItAnswers(url),
+    untilReady(url),
     gone.then(() => {
-      throw new Error('PgBouncer ended');
+      throw new Error('PgBouncer exited');
     }),
   ]);
   return {

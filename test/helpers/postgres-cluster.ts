@@ -8,17 +8,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 
 export interface PostgresCluster {
-  /** Of the database `postgres`, as a superuser. */
+  /** The database `postgres`, as a superuser. */
   url: string;
   port: number;
-  /** Starts it on the same folder and port, as after a crash or a restart. */
+  /** Starts it again on the same folder and port. */
   start(): Promise<void>;
   stop(signal?: 'SIGINT' | 'SIGQUIT'): Promise<void>;
   /** Stops it and removes its folder. */
   remove(): Promise<void>;
 }
 
-/** Folder of the newest server's binaries; `null`: PostgreSQL is not installed. */
+/** The binaries of the newest version; `null`: PostgreSQL is not installed. */
 export function findPostgres(): string | null {
   const debian = '/usr/lib/postgresql';
   const versions = existsSync(debian)
@@ -35,7 +35,7 @@ export function findPostgres(): string | null {
   );
 }
 
-/** A throw-away cluster on a free port of the loopback address, also when run as root. */
+/** A temporary cluster on a free port of the loopback address; works as root too. */
 export async function createCluster(
   binaries: string,
   parent: string = tmpdir(),
@@ -73,7 +73,7 @@ export async function createCluster(
         ],
         { ...owner, cwd: folder, stdio: 'ignore' },
       );
-      await untilItAnswers(url);
+      await untilReady(url);
     },
     async stop(signal = 'SIGINT') {
       const running = server;
@@ -92,7 +92,7 @@ export async function createCluster(
   return cluster;
 }
 
-/** PostgreSQL and PgBouncer refuse to run as root. `null`: we are not. */
+/** For PostgreSQL and PgBouncer, which refuse to run as root; `null`: this process is not root. */
 export function unprivilegedOwner(): { uid: number; gid: number } | null {
   if (process.getuid?.() !== 0) return null;
   for (const name of ['postgres', 'nobody']) {
@@ -100,22 +100,22 @@ export function unprivilegedOwner(): { uid: number; gid: number } | null {
       const id = (flag: string) => Number(execFileSync('id', [flag, name], { stdio: 'pipe' }));
       return { uid: id('-u'), gid: id('-g') };
     } catch {
-      // No such user here: the next one.
+      // No such user: try the next.
     }
   }
   return null;
 }
 
 /**
- * A port of the loopback address that nobody uses at the moment. Below those that Linux gives to outgoing
- * connections, which would take it while what listens there is restarted.
+ * A free port of the loopback address, below the range of outgoing connections, which could take it while
+ * its listener is restarted.
  */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     const attempt = () => server.listen(randomInt(10_000, 32_768), '127.0.0.1');
     server.on('error', ({ code }: NodeJS.ErrnoException) =>
-      code === 'EADDRINUSE' ? attempt() : reject(new Error(`No port: ${code}`)),
+      code === 'EADDRINUSE' ? attempt() : reject(new Error(`no free port: ${code}`)),
     );
     server.on('listening', () => {
       const { port } = server.address() as AddressInfo;
@@ -125,7 +125,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-export async function untilItAnswers(url: string): Promise<void> {
+export async function untilReady(url: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const client = new pg.Client({ connectionString: url });
     client.on('error', () => {});

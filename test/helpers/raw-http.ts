@@ -1,47 +1,51 @@
 import { connect } from 'node:net';
 
-/** Milliseconds after which nothing more is expected: of a request that is not whole, or is answered. */
-const NOTHING = 80;
-const NOTHING_MORE = 10;
-/** Milliseconds after which a connection that was given up must be closed from the other side. */
-const HUNG = 10_000;
+/** Milliseconds without data after which the response is complete. */
+const FIRST_DATA_TIMEOUT = 80;
+const MORE_DATA_TIMEOUT = 10;
+/** Milliseconds after which the server must have closed a half-closed connection. */
+const CLOSE_TIMEOUT = 10_000;
 
 /**
- * Sends bytes over a connection of their own, and reads until nothing more comes.
+ * Sends bytes over their own connection, and reads the responses.
  *
- * @param patience milliseconds for the first of it: many, where an answer will come and end the connection
+ * @param timeout milliseconds until the first data: long if the server will respond and close the connection
  */
-export function exchange(url: string, bytes: string, patience = NOTHING): Promise<string> {
+export function exchange(
+  url: string,
+  bytes: string,
+  timeout = FIRST_DATA_TIMEOUT,
+): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     let answer = '';
-    let silence: NodeJS.Timeout;
+    let idleTimer: NodeJS.Timeout;
     const socket = connect({ host: hostname, port: Number(port) });
-    const hung = setTimeout(() => {
+    const closeTimer = setTimeout(() => {
       socket.destroy();
-      reject(new Error(`Not closed: ${JSON.stringify(bytes)}`));
-    }, HUNG);
+      reject(new Error(`not closed by the server: ${JSON.stringify(bytes)}`));
+    }, CLOSE_TIMEOUT);
     const wait = (milliseconds: number) => {
-      clearTimeout(silence);
-      silence = setTimeout(() => socket.end(), milliseconds);
+      clearTimeout(idleTimer);
+      idleTimer = setTimeout(() => socket.end(), milliseconds);
     };
     socket.setEncoding('latin1');
-    socket.on('connect', () => wait(patience));
+    socket.on('connect', () => wait(timeout));
     socket.on('data', (text) => {
       answer += text;
-      wait(NOTHING_MORE);
+      wait(MORE_DATA_TIMEOUT);
     });
-    // A server may well hang up on nonsense, before it has read all of it.
+    // The server may reset the connection before it has read all bytes.
     socket.on('error', () => {});
     socket.on('close', () => {
-      clearTimeout(silence);
-      clearTimeout(hung);
+      clearTimeout(idleTimer);
+      clearTimeout(closeTimer);
       resolve(answer);
     });
     socket.write(bytes, 'latin1');
   });
 }
 
-/** The status of each answer. */
+/** The status of each response. */
 export const statusesOf = (answer: string): number[] =>
   [...answer.matchAll(/^HTTP\/1\.1 (\d{3}) /gm)].map(([, status]) => Number(status));

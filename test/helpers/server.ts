@@ -8,7 +8,7 @@ import { createDatabase, type DatabaseKind, type TestDatabase } from './database
 
 export const PASSWORD = 'a password for tests, 32 characters or more';
 
-/** Of a server that limits and logs nothing. */
+/** Environment of a server without rate limits and log. */
 export const UNLIMITED = {
   SESSION_PASSWORD: PASSWORD,
   RATE_LIMIT: '0',
@@ -16,22 +16,21 @@ export const UNLIMITED = {
   LOG_LEVEL: 'silent',
 };
 
-/** The real server, on real HTTP and a real database of its own. */
+/** A complete server, with HTTP and its own database. */
 export interface TestServer extends RunningServer {
-  /** Adds a user with installations of these GitHub ids; returns the user's id. */
+  /** @returns the user id */
   addUser(githubInstallationIds?: string[], id?: string): Promise<string>;
-  /** Gives a user so many installations, of GitHub's ids from 1 on. */
+  /** Adds installations with the GitHub ids from 1 to `count`. */
   addInstallations(userId: string, count: number): Promise<void>;
   rest(userId: string, init?: RequestInit & { as?: string | null }): Promise<Response>;
   graphql(body: object, init?: RequestInit & { as?: string | null }): Promise<Response>;
 }
 
-/** The header of a signed-in user. */
+/** The `Cookie` header of a signed-in user. */
 export async function cookieOf(userId: string, password = PASSWORD): Promise<string> {
   return `${SESSION_COOKIE}=${await sealSession(userId, password, 0)}`;
 }
 
-/** What an answer holds, for `expect` to judge. */
 export const json = (response: Response): Promise<any> => response.json();
 
 export async function startTestServer(database: TestDatabase, env = {}): Promise<TestServer> {
@@ -80,7 +79,7 @@ export async function startTestServer(database: TestDatabase, env = {}): Promise
   };
 }
 
-/** One server for the tests of a block; each test adds users of its own. */
+/** One server for all tests of a block; each test adds its own users. */
 export function useServer(kind: DatabaseKind, env = {}): () => TestServer {
   let database: TestDatabase;
   let server: TestServer;

@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { createDatabase, type TestDatabase } from './databases.js';
 
-/** A PostgreSQL database behind a wire that is watched: whatever is asked of it passes here. */
+/** A PostgreSQL database behind a proxy that counts bytes. */
 export interface WatchedDatabase extends TestDatabase {
-  /** Bytes that the database was sent so far, but for farewells. */
+  /** Bytes sent to the database so far, without Terminate messages. */
   sent(): number;
 }
 
-/** A pool closes the connections that it has not used for a while. */
+/** Sent by the pool when it closes an idle connection. */
 const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4]);
 
 export async function createWatchedDatabase(): Promise<WatchedDatabase> {
@@ -18,11 +18,10 @@ export async function createWatchedDatabase(): Promise<WatchedDatabase> {
   const host = url.hostname;
   const sockets = new Set<Socket>();
   let bytes = 0;
-  const wire = createServer((client) => {
+  const proxy = createServer((client) => {
     const server = connect({ port, host });
     for (const socket of [client, server]) {
       sockets.add(socket);
-      // Either end may go away first.
       socket.on('error', () => {}).on('close', () => sockets.delete(socket));
     }
     client.on('data', (chunk) => {
@@ -30,14 +29,14 @@ export async function createWatchedDatabase(): Promise<WatchedDatabase> {
     });
     client.pipe(server).pipe(client);
   }).listen(0, '127.0.0.1');
-  await once(wire, 'listening');
-  url.host = `127.0.0.1:${(wire.address() as AddressInfo).port}`;
+  await once(proxy, 'listening');
+  url.host = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
   return {
     env: { ...database.env, DATABASE_URL: url.href },
     sent: () => bytes,
     async remove() {
       for (const socket of sockets) socket.destroy();
-      wire.close();
+      proxy.close();
       await database.remove();
     },
   };

@@ -7,7 +7,7 @@ import { cookieOf, startTestServer, type TestServer, useServer } from '../helper
 const JSON_TYPE = { 'content-type': 'application/json' };
 const QUERY = { query: '{ viewer { id } }' };
 
-/** Sends bytes as they are, and reads the answer until the connection ends. */
+/** Sends raw bytes, and reads the response until the connection ends. */
 async function raw(url: string, bytes: string): Promise<Response> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   socket.write(bytes);
@@ -38,8 +38,8 @@ const ANSWERS: [string, number, Answer][] = [
   ['HEAD', 200, (server, me) => server.rest(me, { method: 'HEAD' })],
   ['OPTIONS', 204, (server, me) => server.rest(me, { method: 'OPTIONS' })],
   ['REST, anonymous', 401, (server, me) => server.rest(me, { as: null })],
-  ['REST, a stranger', 404, (server, me) => server.rest('x', { as: me })],
-  ['REST, a broken path', 404, ({ url }) => fetch(`${url}/api/users/%E0%A4/installations`)],
+  ['REST, another user', 404, (server, me) => server.rest('x', { as: me })],
+  ['REST, a malformed path', 404, ({ url }) => fetch(`${url}/api/users/%E0%A4/installations`)],
   ['REST, another method', 405, (server, me) => server.rest(me, { method: 'DELETE' })],
   ['GraphQL', 200, (server, me) => server.graphql(QUERY, { as: me })],
   ['GraphQL, anonymous', 200, (server) => server.graphql(QUERY)],
@@ -50,7 +50,7 @@ const ANSWERS: [string, number, Answer][] = [
   ['GraphQL, 2 MiB', 413, post('/graphql', { headers: JSON_TYPE, body: ' '.repeat(2 ** 21) })],
   ['GraphQL by GET', 400, ({ url }) => fetch(`${url}/graphql?query={viewer{id}}`)],
   ['GraphQL, another method', 405, post('/graphql', { method: 'PUT' })],
-  ['broken HTTP', 400, bytes('GARBAGE\r\n\r\n')],
+  ['invalid HTTP', 400, bytes('GARBAGE\r\n\r\n')],
   ['a URL too long', 414, bytes(`GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`)],
   [
     'headers too large',
@@ -59,7 +59,6 @@ const ANSWERS: [string, number, Answer][] = [
   ],
 ];
 
-/** What every answer of the API must carry, whatever it is. */
 function expectPrivateData({ headers }: Response): void {
   expect(headers.get('cache-control')).toMatch(/^private, no-(store|cache)$/);
   const vary = headers.get('vary')?.split(', ');
@@ -70,7 +69,7 @@ function expectPrivateData({ headers }: Response): void {
   expect(headers.get('cross-origin-resource-policy')).toBe('same-origin');
 }
 
-describeOnEachDatabase('An answer of the API is private, and inert in a browser', (kind) => {
+describeOnEachDatabase('Private, inert responses', (kind) => {
   const server = useServer(kind, { CORS_ORIGINS: 'https://app.example.com' });
 
   test.each(ANSWERS)('%s: %i', async (_name, status, ask) => {
@@ -89,7 +88,7 @@ describeOnEachDatabase('An answer of the API is private, and inert in a browser'
   });
 });
 
-describe('An answer of the API is private, and inert in a browser', () => {
+describe('Private, inert responses under limits and outages', () => {
   const limited = useServer('PGlite', { RATE_LIMIT_ANONYMOUS: '1' });
 
   test('429', async () => {

@@ -5,13 +5,13 @@ import { expect, test } from '@jest/globals';
 import { describeOnEachDatabase } from '../helpers/databases.js';
 import { cookieOf, useServer } from '../helpers/server.js';
 
-/** Of somebody whose answer is larger than what the kernel keeps of it. */
+/** Their response exceeds the socket buffers of the kernel. */
 const INSTALLATIONS = 40_000;
 
-describeOnEachDatabase('What is no request', (kind) => {
+describeOnEachDatabase('Invalid HTTP', (kind) => {
   const server = useServer(kind);
 
-  test('is not answered in the middle of another answer', async () => {
+  test('is not answered within another response', async () => {
     const userId = await server().addUser();
     await server().database.query(
       `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)

@@ -21,7 +21,7 @@ describe('CORS', () => {
     });
 
   test.each([ORIGIN, OTHER])(
-    'lets %s call with credentials, and read what it may act on',
+    'allows %s to send credentials and read the exposed headers',
     async (origin) => {
       expect(
         (await preflight(origin, 'content-type')).headers.get('access-control-allow-headers'),
@@ -50,7 +50,7 @@ describe('CORS', () => {
     'https://APP.example.com',
     'http://localhost:30000',
     `${ORIGIN}, ${OTHER}`,
-  ])('lets nobody else: %s', async (origin) => {
+  ])('allows no other origin: %s', async (origin) => {
     const answers = [
       await preflight(origin, 'content-type'),
       await server().rest('x', { headers: { origin } }),

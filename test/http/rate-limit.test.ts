@@ -9,13 +9,13 @@ describeOnEachDatabase('Rate limits', (kind) => {
     CORS_ORIGINS: 'https://app.example.com',
   });
 
-  test('count each user by itself, and each address without an opened session', async () => {
+  test('count each user, and each address without an opened session', async () => {
     const [one, other] = [await server().addUser(), await server().addUser()];
     const [cookie, another] = [await cookieOf(one), await cookieOf(other)];
     const ask = (userId: string, cookie: string) =>
       server().rest(userId, { as: null, headers: { cookie } });
 
-    // The first request brings a seal that is not open yet: it counts for the address.
+    // The seal of the first request is not cached: it counts for the address.
     const statuses = [];
     for (let n = 0; n < 7; n++) statuses.push((await ask(one, cookie)).status);
     expect(statuses).toEqual([200, 200, 200, 200, 200, 200, 429]);
@@ -43,7 +43,7 @@ describeOnEachDatabase('Rate limits', (kind) => {
     expect(preflight.status).toBe(204);
   });
 
-  test('leave CORS its Vary', async () => {
+  test('keep the Vary header of CORS', async () => {
     const headers = { origin: 'https://app.example.com' };
     const response = await server().rest('x', { as: null, headers });
     expect(response.headers.get('access-control-allow-origin')).toBe('https://app.example.com');
@@ -54,7 +54,7 @@ describeOnEachDatabase('Rate limits', (kind) => {
 describe('Rate limits behind a proxy', () => {
   const server = useServer('PGlite', { TRUST_PROXY: '127.0.0.1', RATE_LIMIT_ANONYMOUS: '2' });
 
-  test('count the addresses that it forwards, and of IPv6 a whole /64', async () => {
+  test('count forwarded addresses, and each IPv6 /64 as one', async () => {
     const statusOf = async (address: string) => {
       const headers = { 'x-forwarded-for': address };
       const response = await server().rest('x', { as: null, headers });

@@ -4,7 +4,7 @@ import { createDatabase } from '../helpers/databases.js';
 
 const GRAPHQL = { method: 'POST', headers: { 'content-type': 'application/json' } };
 
-test('every request has one line, with the id that came in and goes out', async () => {
+test('each request is logged once, with its X-Request-Id', async () => {
   const { env } = await createDatabase('PGlite');
   const server = await serve(env);
   const requests: [path: string, init: RequestInit, route: string | null, status: number][] = [

@@ -16,13 +16,13 @@ async function scrape({ metricsUrl }: TestServer): Promise<string> {
   return (await fetch(`${metricsUrl}/metrics`)).text();
 }
 
-/** The value of a series as Prometheus reads it; 0: it is not there. */
+/** The value of a time series; 0: missing. */
 async function read(server: TestServer, series: string): Promise<number> {
   const lines = (await scrape(server)).split('\n');
   return Number(lines.find((line) => line.startsWith(`${series} `))?.slice(series.length) ?? 0);
 }
 
-/** How much each series grows by some work. */
+/** The increase of each time series during `work`. */
 async function growth(
   server: TestServer,
   series: string[],
@@ -43,7 +43,7 @@ const operation = (name: string, error = 'none') =>
 describeOnEachDatabase('Metrics', (kind) => {
   const server = useServer(kind, { METRICS_PORT: '0', SESSION_MAX_AGE: '60' });
 
-  test('count requests by method, route and status, and time them by route', async () => {
+  test('count requests by method, route and status, and measure durations by route', async () => {
     const userId = await server().addUser(['17']);
     const series = [
       request('GET', REST, 200),
@@ -63,7 +63,7 @@ describeOnEachDatabase('Metrics', (kind) => {
     expect(grown).toEqual([2, 1, 1, 1, 4, 4]);
   });
 
-  test('count an operation alike before and after it is compiled', async () => {
+  test('count an operation before and after it is compiled', async () => {
     const userId = await server().addUser();
     const ask = () => server().graphql({ query: 'query Mine { viewer { id } }' }, { as: userId });
     const grown = await growth(server(), [operation('Mine')], async () => {
@@ -72,7 +72,7 @@ describeOnEachDatabase('Metrics', (kind) => {
     expect(grown).toEqual([6]);
   });
 
-  test('count what became of operations, and no invalid one by its name', async () => {
+  test('count operations by name and error code, without names of invalid ones', async () => {
     const userId = await server().addUser();
     await server().graphql({ query: 'query Seen { viewer { id } }' }, { as: userId });
     const series = [
@@ -95,7 +95,7 @@ describeOnEachDatabase('Metrics', (kind) => {
     expect(await scrape(server())).not.toMatch(/Wrong|Unseen/);
   });
 
-  test('count sessions by what became of them', async () => {
+  test('count sessions by outcome', async () => {
     const userId = await server().addUser();
     const cookie = await cookieOf(userId);
     const expired = `neptun-session=${await sealSession(userId, PASSWORD, -120)}`;
@@ -111,14 +111,14 @@ describeOnEachDatabase('Metrics', (kind) => {
     expect(grown).toEqual([1, 1, 2, 1, 1, 1]);
   });
 
-  test('tell how many users one statement reads', async () => {
+  test('measure users per statement', async () => {
     const asking = Array.from({ length: 20 }, async () => {
       const userId = await server().addUser();
       const headers = { cookie: await cookieOf(userId) };
       return () => server().rest(userId, { as: null, headers });
     });
     const asks = await Promise.all(asking);
-    // Then the sessions are remembered, and the requests reach the reader together.
+    // Cached sessions let the requests reach the reader at the same time.
     for (const ask of asks) await ask();
     const series = ['_sum', '_count'].map((end) => `database_statement_users${end}`);
     series.push('database_statement_duration_seconds_count');
@@ -129,7 +129,7 @@ describeOnEachDatabase('Metrics', (kind) => {
     expect(timed).toBe(sent);
   });
 
-  test(`${kind === 'PGlite' ? 'show no pool' : 'show the pool'}, and the process`, async () => {
+  test(`${kind === 'PGlite' ? 'show the process, without a pool' : 'show the pool and the process'}`, async () => {
     const text = await scrape(server());
     expect(/^database_connections\{state="idle"\} [1-9]/m.test(text)).toBe(kind === 'PostgreSQL');
     expect(/^database_connections_awaited 0$/m.test(text)).toBe(kind === 'PostgreSQL');
@@ -137,7 +137,7 @@ describeOnEachDatabase('Metrics', (kind) => {
     expect(text).toMatch(/^process_resident_memory_bytes /m);
   });
 
-  test('name no user and show no secret', async () => {
+  test('contain no user id and no secret', async () => {
     const userId = await server().addUser(['987654321']);
     const cookie = await cookieOf(userId);
     const headers = { cookie };
@@ -150,7 +150,7 @@ describeOnEachDatabase('Metrics', (kind) => {
       expect(text).not.toContain(canary);
   });
 
-  test('are on their own port only', async () => {
+  test('are served on their own port only', async () => {
     expect((await fetch(`${server().url}/metrics`)).status).toBe(404);
     const response = await fetch(`${server().metricsUrl}/metrics`);
     expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
@@ -158,7 +158,7 @@ describeOnEachDatabase('Metrics', (kind) => {
   });
 });
 
-test('hostile names and paths do not add time series without end', async () => {
+test('hostile names and paths add a bounded number of time series', async () => {
   const database = await createDatabase('PGlite');
   const server = await startTestServer(database, { METRICS_PORT: '0' });
   await server.ready;
@@ -185,7 +185,7 @@ test('hostile names and paths do not add time series without end', async () => {
   }
 });
 
-test('nothing is counted and nothing listens unless it is switched on', async () => {
+test('metrics are off by default: no subscriber, no port', async () => {
   const database = await createDatabase('PGlite');
   const server = await startTestServer(database);
   const listening = [requests, sessions, operations, statements].map(

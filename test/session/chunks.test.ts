@@ -7,7 +7,7 @@ const ADA = { id: 'ada' };
 const reader = new SessionReader({ passwords: [PASSWORD], maxAge: null });
 const read = (cookies: Map<string, string>) => reader.read({ cookie: cookieHeader(cookies) });
 
-describe('a session in chunks', () => {
+describe('a chunked session', () => {
   let cookies: Map<string, string>;
   let small: string;
   beforeAll(async () => {
@@ -15,7 +15,7 @@ describe('a session in chunks', () => {
     small = await sealedBy('h3 v1', ADA);
   });
 
-  /** A small seal, cut into so many chunks. */
+  /** A small seal in `count` chunks. */
   function cut(count: number): Map<string, string> {
     const at = (number: number) => Math.floor((number * small.length) / count);
     const chunks = Array.from({ length: count }, (_, index): [string, string] => [
@@ -25,24 +25,24 @@ describe('a session in chunks', () => {
     return new Map([[SESSION_COOKIE, `__chunked__${count}`], ...chunks]);
   }
 
-  test('is read as h3 v2 sets it, in any order', async () => {
+  test('is read from the cookies of h3 v2, in any order', async () => {
     expect(cookies.get(SESSION_COOKIE)).toMatch(/^__chunked__[2-9]$/);
     expect(await read(cookies)).toEqual(ADA);
     expect(await read(new Map([...cookies, ['theme', 'dark'] as const].reverse()))).toEqual(ADA);
   });
 
-  test('is read without the chunks that a longer session has left', async () => {
+  test('ignores surplus chunks of an earlier, longer session', async () => {
     const left = new Map(cookies).set(`${SESSION_COOKIE}.${cookies.size}`, 'old');
     expect(await read(left)).toEqual(ADA);
   });
 
-  test('may have 100 chunks, and not 101', async () => {
+  test('has at most 100 chunks', async () => {
     expect(await read(cut(1))).toEqual(ADA);
     expect(await read(cut(100))).toEqual(ADA);
     expect(await read(cut(101))).toBeNull();
   });
 
-  test('is anonymous where any chunk is missing, empty, or another one', async () => {
+  test('is anonymous if any chunk is missing, empty or replaced', async () => {
     const chunks = [...cookies.keys()].filter((name) => name !== SESSION_COOKIE);
     expect(chunks.length).toBeGreaterThan(1);
     for (const name of chunks) {
@@ -57,7 +57,7 @@ describe('a session in chunks', () => {
   });
 
   test.each(['0', '00', '1000', '-1', '+1', 'NaN', '', '1.5', '1e0', '0x1', '1x', '٢'])(
-    'is anonymous where its main cookie is "__chunked__%s"',
+    'is anonymous if its main cookie is "__chunked__%s"',
     async (count) => {
       expect(await read(cut(1).set(SESSION_COOKIE, `__chunked__${count}`))).toBeNull();
     },

@@ -9,7 +9,7 @@ const ADA = { id: 'ada' };
 const reader = new SessionReader({ passwords: [PASSWORD], maxAge: null });
 const named = (value: string) => `${SESSION_COOKIE}=${value}`;
 
-describe('a session is read from', () => {
+describe('the source of a session', () => {
   let ada: string;
   let bob: string;
   beforeAll(async () => {
@@ -17,51 +17,51 @@ describe('a session is read from', () => {
     bob = await sealedBy('h3 v1', { id: 'bob' });
   });
 
-  test('the header, whatever the cookie', async () => {
+  test('is the header, before the cookie', async () => {
     expect(await reader.read({ [SESSION_HEADER]: ada })).toEqual(ADA);
     expect(await reader.read({ [SESSION_HEADER]: ada, cookie: named(bob) })).toEqual(ADA);
     expect(await reader.read({ [SESSION_HEADER]: 'nonsense', cookie: named(ada) })).toBeNull();
   });
 
-  test('the cookie, where the header is empty', async () => {
+  test('is the cookie if the header is empty', async () => {
     expect(await reader.read({ [SESSION_HEADER]: '', cookie: named(ada) })).toEqual(ADA);
   });
 
-  test('nowhere else', () => {
+  test('is neither another cookie nor Authorization', () => {
     expect(reader.remembered({})).toBeNull();
     expect(reader.remembered({ cookie: '' })).toBeNull();
     expect(reader.remembered({ cookie: 'theme=dark', authorization: `Bearer ${ada}` })).toBeNull();
   });
 
   test.each<[string, (value: string) => string]>([
-    ['among others', (value) => `theme=dark; ${named(value)}; consent=yes`],
+    ['among other cookies', (value) => `theme=dark; ${named(value)}; consent=yes`],
     ['with a percent-encoded value', (value) => named(value.replaceAll('*', '%2a'))],
     ['with a quoted value, as h3 v1 reads it', (value) => named(`"${value}"`)],
-    ['without blanks around, and with a last semicolon', (value) => `a=1;${named(value)};`],
-    ['with blanks around', (value) => `a=1 ; \t${named(` ${value} `)} ; b=2`],
-    ['after one whose name ends like its own', (value) => `x${named('no')}; ${named(value)}`],
-    ['after one whose name begins like its own', (value) => `neptun-session.1=x; ${named(value)}`],
-    ['after one whose value has its name', (value) => `a=${named('no')}; ${named(value)}`],
-    ['that is the first of two with the name', (value) => `${named(value)}; ${named('no')}`],
-  ])('a cookie %s', async (_, cookie) => {
+    ['without spaces, before a trailing semicolon', (value) => `a=1;${named(value)};`],
+    ['surrounded by spaces', (value) => `a=1 ; \t${named(` ${value} `)} ; b=2`],
+    ['after one whose name ends with its name', (value) => `x${named('no')}; ${named(value)}`],
+    ['after one whose name begins with its name', (value) => `neptun-session.1=x; ${named(value)}`],
+    ['after one whose value contains its name', (value) => `a=${named('no')}; ${named(value)}`],
+    ['before a duplicate', (value) => `${named(value)}; ${named('no')}`],
+  ])('is a cookie %s', async (_, cookie) => {
     expect(await reader.read({ cookie: cookie(ada) })).toEqual(ADA);
   });
 
   test.each<[string, (value: string) => string]>([
-    ['whose name only ends like it', (value) => `xneptun-session=${value}`],
-    ['whose name only begins like it', (value) => `neptun-sessions=${value}`],
-    ['whose name is in other case', (value) => `Neptun-Session=${value}`],
-    ['that is a chunk without the main cookie', (value) => `neptun-session.1=${value}`],
-    ['that has it in its value', (value) => `a=${named(value)}`],
-    ['that is the second of two with the name', (value) => `${named('no')}; ${named(value)}`],
-    ['that comes after an empty one', (value) => `${named('')}; ${named(value)}`],
-  ])('no cookie %s', async (_, cookie) => {
+    ['whose name only ends with the name', (value) => `xneptun-session=${value}`],
+    ['whose name only begins with the name', (value) => `neptun-sessions=${value}`],
+    ['whose name differs in case', (value) => `Neptun-Session=${value}`],
+    ['that is a chunk without its main cookie', (value) => `neptun-session.1=${value}`],
+    ['that contains it in its value', (value) => `a=${named(value)}`],
+    ['after a duplicate', (value) => `${named('no')}; ${named(value)}`],
+    ['after an empty duplicate', (value) => `${named('')}; ${named(value)}`],
+  ])('is not a cookie %s', async (_, cookie) => {
     expect(await reader.read({ cookie: cookie(ada) })).toBeNull();
   });
 });
 
-/** Without quotes: h3 v1 takes them off, h3 v2 does not, and neither of them writes any. */
-test('any cookies at all are read as h3 v2 reads them', () => {
+/** Without quotes: h3 v1 strips them, h3 v2 does not, and neither writes them. */
+test('any Cookie header is parsed as in h3 v2', () => {
   const name = fc.constantFrom(
     ...['', '.1', '.2'].map((suffix) => SESSION_COOKIE + suffix),
     ...[`x${SESSION_COOKIE}`, 'a', ''],

@@ -10,11 +10,11 @@ export const PREVIOUS = 'the previous password, 32 characters or more';
 
 interface SessionConfig {
   password: string;
-  /** Seconds that the seal holds; without it, for ever. */
+  /** Lifetime of the seal in seconds; by default it does not expire. */
   maxAge?: number;
 }
 
-/** A web application that signs in whoever asks, with this data in the session. */
+/** A web application that signs in any visitor, with `data` in the session. */
 type Application = (data: object, config: SessionConfig & { name: string }) => RequestListener;
 
 const APPLICATIONS = {
@@ -42,10 +42,10 @@ const APPLICATIONS = {
 export type Issuer = keyof typeof APPLICATIONS;
 export const ISSUERS = Object.keys(APPLICATIONS) as Issuer[];
 
-/** More than one cookie holds, so that h3 v2 cuts it into chunks. */
+/** Exceeds the size of one cookie, so that h3 v2 splits the session into chunks. */
 export const LARGE = 'x'.repeat(4500);
 
-/** The cookies, by name, of a browser that has signed in at a real web application. */
+/** The cookies of a browser that has signed in at a web application. */
 export async function cookiesOf(
   issuer: Issuer,
   data: object,
@@ -61,7 +61,7 @@ export async function cookiesOf(
   try {
     const { port } = server.address() as AddressInfo;
     const response = await fetch(`http://127.0.0.1:${port}/`);
-    if (!response.ok) throw new Error(`${issuer} answers ${response.status}`);
+    if (!response.ok) throw new Error(`${issuer} responded with ${response.status}`);
     return new Map(
       response.headers
         .getSetCookie()
@@ -76,7 +76,7 @@ export async function cookiesOf(
 export const cookieHeader = (cookies: Map<string, string>): string =>
   [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
 
-/** The `Cookie` header of a user who has signed in at a real web application. */
+/** The `Cookie` header of a browser that has signed in at a web application. */
 export async function signIn(
   issuer: Issuer,
   user: unknown,
@@ -86,7 +86,7 @@ export async function signIn(
   return cookieHeader(await cookiesOf(issuer, { user, note }, sessionConfig));
 }
 
-/** The same, without the name of the cookie: the sealed text alone. */
+/** The value of that cookie. */
 export async function sealedBy(
   issuer: Issuer,
   user: unknown,

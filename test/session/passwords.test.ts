@@ -12,7 +12,7 @@ const readerWith = (...passwords: string[]) => {
   return (sealed: string) => reader.read({ [SESSION_HEADER]: sealed });
 };
 
-describe.each(ISSUERS)('while passwords are rotated, a seal of %s', (issuer) => {
+describe.each(ISSUERS)('a seal of %s during password rotation', (issuer) => {
   let old: string;
   let current: string;
   beforeAll(async () => {
@@ -26,13 +26,13 @@ describe.each(ISSUERS)('while passwords are rotated, a seal of %s', (issuer) => 
     expect(await read(current)).toEqual(BOB);
   });
 
-  test('opens at once with either password, once it is remembered', async () => {
+  test('opens with either password from the cache', async () => {
     const read = readerWith(PASSWORD, PREVIOUS);
     await Promise.all([read(old), read(current)]);
     expect(await Promise.all([read(old), read(current)])).toEqual([ADA, BOB]);
   });
 
-  test('opens with each password until that one is removed', async () => {
+  test('opens with a password until it is removed', async () => {
     expect(await readerWith(PREVIOUS)(current)).toBeNull();
     const rotated = readerWith(NEXT, PASSWORD);
     expect(await rotated(old)).toBeNull();

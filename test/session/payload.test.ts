@@ -6,29 +6,29 @@ import { cookieHeader, cookiesOf, ISSUERS, PASSWORD, signIn } from './h3-servers
 
 const reader = new SessionReader({ passwords: [PASSWORD], maxAge: null });
 
-/** Reads a genuine seal of this text, JSON or not. */
+/** Reads a valid seal of any text, JSON or not. */
 const readSealed = async (text: string) =>
   reader.read({
     [SESSION_HEADER]: await seal(null, PASSWORD, { ...defaults, encode: () => text }),
   });
 
-describe.each(ISSUERS)('a session that %s has sealed', (issuer) => {
+describe.each(ISSUERS)('a session sealed by %s', (issuer) => {
   test.each([
     ['text', 'user-1', 'user-1'],
     ['text beyond ASCII', 'Zoë 😀 %2A', 'Zoë 😀 %2A'],
     ['a number', 42, '42'],
     ['zero', 0, '0'],
-    ['the greatest safe number', Number.MAX_SAFE_INTEGER, '9007199254740991'],
-    ['a number as text, however great', '12345678901234567890', '12345678901234567890'],
-  ])('is of the user whose id is %s', async (_, id, expected) => {
+    ['the largest safe integer', Number.MAX_SAFE_INTEGER, '9007199254740991'],
+    ['a larger number as text', '12345678901234567890', '12345678901234567890'],
+  ])('has the user id of %s', async (_, id, expected) => {
     const cookie = await signIn(issuer, { id, login: 'someone' });
     expect(await reader.read({ cookie })).toEqual({ id: expected });
   });
 
   test.each<[string, object]>([
     ['no user', {}],
-    ['null for a user', { user: null }],
-    ['text for a user', { user: 'ada' }],
+    ['null as user', { user: null }],
+    ['text as user', { user: 'ada' }],
     ['a user without an id', { user: { login: 'ada' } }],
     ['an id beside the user', { id: 'ada', user: {} }],
     ...[null, '', true, 1.5, 2 ** 53, -(2 ** 53), ['ada'], { id: 'ada' }].map(
@@ -40,8 +40,8 @@ describe.each(ISSUERS)('a session that %s has sealed', (issuer) => {
   });
 });
 
-describe('a seal that is genuine', () => {
-  test('opens, whatever its payload has besides', async () => {
+describe('a valid seal', () => {
+  test('opens without the other fields of a session', async () => {
     expect(await readSealed('{"data":{"user":{"id":"ada"}}}')).toEqual({ id: 'ada' });
   });
 

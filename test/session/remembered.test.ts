@@ -8,13 +8,13 @@ const ADA = { id: 'ada' };
 const LIMIT = 20_000;
 const createReader = () => new SessionReader({ passwords: [PASSWORD], maxAge: null });
 
-describe.each(ISSUERS)('a session of %s that was opened', (issuer) => {
+describe.each(ISSUERS)('an opened session of %s', (issuer) => {
   let cookie: string;
   beforeAll(async () => {
     cookie = await signIn(issuer, ADA);
   });
 
-  test('is answered at once from then on', async () => {
+  test('is read from the cache', async () => {
     const reader = createReader();
     expect(reader.remembered({ cookie })).toBeUndefined();
     await reader.read({ cookie });
@@ -24,7 +24,7 @@ describe.each(ISSUERS)('a session of %s that was opened', (issuer) => {
     ).toEqual(ADA);
   });
 
-  test('is nobody else’s: another cookie is opened itself', async () => {
+  test('is not returned for another cookie', async () => {
     const reader = createReader();
     await reader.read({ cookie });
     const other = await signIn(issuer, { id: 'bob' });
@@ -35,21 +35,21 @@ describe.each(ISSUERS)('a session of %s that was opened', (issuer) => {
   });
 });
 
-test('a session in chunks is remembered too', async () => {
+test('a chunked session is cached', async () => {
   const reader = createReader();
   const cookie = await signIn('h3 v2', ADA, { note: LARGE });
   await reader.read({ cookie });
   expect(reader.remembered({ cookie })).toEqual(ADA);
 });
 
-describe('as many sessions as there is room for', () => {
+describe('the session cache', () => {
   const sealNumbered = createSealer();
   const read = (reader: SessionReader, number: number) =>
     reader.read({ [SESSION_HEADER]: sealNumbered(number) });
   const remembered = (reader: SessionReader, number: number) =>
     reader.remembered({ [SESSION_HEADER]: sealNumbered(number) });
 
-  test('are remembered: beyond, the one unused for longest is opened anew, and is right', async () => {
+  test('evicts the least recently used session, which is then opened again', async () => {
     const reader = createReader();
     for (let number = 0; number < LIMIT; number++) await read(reader, number);
     expect(remembered(reader, 0)).toEqual({ id: 'user-0' });
@@ -59,7 +59,7 @@ describe('as many sessions as there is room for', () => {
     expect(await read(reader, 1)).toEqual({ id: 'user-1' });
   });
 
-  test('are not pushed out by what does not open', async () => {
+  test('is not filled by forgeries', async () => {
     const reader = createReader();
     await read(reader, 0);
     for (let number = 0; number <= LIMIT; number++) {
@@ -69,7 +69,7 @@ describe('as many sessions as there is room for', () => {
   });
 });
 
-/** Seals as h3 v1 does, but with one key and one salt for all, as so many would take too long. */
+/** Seals as in h3 v1, but with one key and salt for all, which is faster. */
 function createSealer(): (number: number) => string {
   const salt = 'a'.repeat(64);
   const iv = Buffer.alloc(16);

@@ -8,7 +8,7 @@ import { serve } from '../cli/process.js';
 import { createDatabase } from '../helpers/databases.js';
 import { PASSWORD, sealedBy } from './h3-servers.js';
 
-/** In a thread, as a heap of its own holds nothing of the test. It tells how often its heap has each text. */
+/** Counts strings in a heap snapshot of a worker, whose heap holds nothing of the test. */
 async function countInHeap(keepCookie: boolean) {
   const compiled = (name: string) => pathToFileURL(join(process.cwd(), 'dist/src/session', name));
   const source = `
@@ -19,7 +19,7 @@ async function countInHeap(keepCookie: boolean) {
       const { sealSession } = await import('${compiled('seal-session.js')}');
       const reader = new SessionReader({ passwords: ['${PASSWORD}'], maxAge: null });
       const kept = [];
-      // Halves, so that the search does not find itself.
+      // Concatenated, so that the search does not find its own source.
       async function signIn() {
         const sealed = await sealSession('remembered-' + 'user', '${PASSWORD}', 0);
         const cookie = Buffer.from('neptun-session=' + sealed).toString('latin1');
@@ -27,7 +27,7 @@ async function countInHeap(keepCookie: boolean) {
         if (${keepCookie}) kept.push(cookie);
       }
       for (let number = 0; number < 10; number++) await signIn();
-      // The engine keeps the last text that a regular expression has matched.
+      // V8 retains the last match of a regular expression.
       /x/.exec('x');
       await new Promise((resolve) => setTimeout(resolve, 20));
       const chunks = [];
@@ -46,12 +46,12 @@ async function countInHeap(keepCookie: boolean) {
   return counts;
 }
 
-test('what is remembered holds the user, and nothing of the cookie', async () => {
+test('the cache holds the user, and no part of the cookie', async () => {
   expect(await countInHeap(true)).toEqual({ users: 1, seals: 10 });
   expect(await countInHeap(false)).toEqual({ users: 1, seals: 0 });
 });
 
-test('nothing of a cookie reaches the most talkative log, whether it opens or not', async () => {
+test('no part of a valid or forged cookie is logged at level trace', async () => {
   const database = await createDatabase('PGlite');
   const served = await serve({ ...database.env, SESSION_PASSWORD: PASSWORD, LOG_LEVEL: 'trace' });
   const sealed = await sealedBy('h3 v1', { id: 'logged-user' });
