@@ -13,7 +13,7 @@ import { inspectTables, sharedEntities, type Tables } from './tables.js';
 
 export type Log = Pick<FastifyBaseLogger, 'warn' | 'info'>;
 
-/** How the log names those who made the tables. */
+/** How the log says who made the tables. */
 export const ORIGINS = {
   absent: 'none yet',
   own: 'of this program',
@@ -84,8 +84,8 @@ export function warningsOf(dataSource: DataSource, tables: Tables): string[] {
   if (advice) warnings.push(advice);
   if (origin === 'own' && pending.length > 0 && !mayMigrate)
     warnings.push(
-      `${pending.join(', ')} are pending, and ${catalog.role} may not apply them, as it does not own the tables: ` +
-        'run npm run cli -- migrate as their owner',
+      `Pending: ${pending.join(', ')}, which ${catalog.role} may not apply: run npm run cli -- migrate as the owner ` +
+        'of the tables, with CREATE on their schema',
     );
   return warnings;
 }

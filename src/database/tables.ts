@@ -36,8 +36,10 @@ export interface Tables {
 
 /** Looks at the tables, and changes nothing. */
 export async function inspectTables(database: Queryable): Promise<Tables> {
+  let history = await readHistory(database);
   const catalog = await readCatalog(database, SHARED_TABLES);
-  const history = await readHistory(database);
+  // Another instance may have made both in between.
+  if (!history.exists && catalog.tables.size > 0) history = await readHistory(database);
   const tables = [...catalog.tables.values()];
   const origin = tables.length === 0 ? 'absent' : isOwn(catalog, history) ? 'own' : 'other';
   return {

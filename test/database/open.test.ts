@@ -2,7 +2,9 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { loadConfig } from '../../src/config.js';
 import { createPool } from '../../src/database/create-pool.js';
 import { createDataSource } from '../../src/database/data-source.js';
+import { migrate } from '../../src/database/migrate.js';
 import type { Pool } from '../../src/database/pool.js';
+import { inspectTables } from '../../src/database/tables.js';
 import { ENTITIES } from '../../src/entities.js';
 import { createDatabase, describeOnEachDatabase, type TestDatabase } from '../helpers/databases.js';
 import { open } from '../helpers/open-database.js';
@@ -12,6 +14,8 @@ const ADVICE = expect.stringContaining(
   'run CREATE INDEX CONCURRENTLY github_app_installation_read_idx ON public.github_app_installation (neptun_user_id, id)',
 );
 
+const EMPTY =
+  'DROP SCHEMA public CASCADE; DROP SCHEMA IF EXISTS theirs CASCADE; CREATE SCHEMA public;';
 /** As `--fake` recorded it. */
 const HISTORY = `CREATE TABLE installations_server_migration (
     id serial PRIMARY KEY, "timestamp" bigint NOT NULL, name varchar NOT NULL);
@@ -30,8 +34,7 @@ describeOnEachDatabase('A start', (kind) => {
     await database.remove();
   });
   const openWith = async (sql: string) => {
-    const text = `DROP SCHEMA public CASCADE; DROP SCHEMA IF EXISTS theirs CASCADE; CREATE SCHEMA public; ${sql}`;
-    await pool.query({ text });
+    await pool.query({ text: `${EMPTY}${sql}` });
     return open(pool);
   };
 
@@ -76,6 +79,27 @@ describeOnEachDatabase('A start', (kind) => {
     expect([fault, unchanged]).toEqual(['', true]);
     expect(log[0]).toMatchObject({ tables: 'of another program' });
   });
+
+  test.each([1, 2, 3])(
+    'takes tables for ours that another instance makes before its look number %i',
+    async (look) => {
+      await pool.query({ text: EMPTY });
+      const dataSource = await createDataSource(pool, ENTITIES).initialize();
+      let looks = 0;
+      const { origin, pending } = await inspectTables({
+        async query(text, values) {
+          looks++;
+          if (looks === look) await migrate(dataSource);
+          return dataSource.query(text, values);
+        },
+      });
+      const all = dataSource.migrations.length;
+      expect([
+        ['absent', all],
+        ['own', 0],
+      ]).toContainEqual([origin, pending.length]);
+    },
+  );
 
   test('cannot be gone around: TypeORM’s own commands are refused on tables of another program', async () => {
     await openWith(`${tablesOf()}${HISTORY}`);

@@ -48,7 +48,9 @@ describeOnPostgres('A start', () => {
     const { fault, log, unchanged } = await openAs(role);
     expect([fault, unchanged]).toEqual(['', true]);
     expect(log[1]).toMatch(
-      new RegExp(`^IndexReads\\d+ .* ${role} .* run npm run cli -- migrate as their owner$`),
+      new RegExp(
+        `^Pending: IndexReads\\d+, which ${role} may not apply: run npm run cli -- migrate `,
+      ),
     );
     expect(log).toHaveLength(2);
   });
