@@ -52,7 +52,7 @@ program
   .command('session')
   .description('print a session cookie of a user, sealed with the configured password')
   .requiredOption('--user <id>', 'the user’s id', nonEmpty)
-  .option('--ttl <seconds>', 'how long it holds; 0: for ever', wholeNumber, 3600)
+  .option('--ttl <seconds>', 'lifetime; 0: unlimited', wholeNumber, 3600)
   .addHelpText('after', '\ncurl -b "$(npm run --silent cli -- session --user user123)" …')
   .action(async ({ user, ttl }: { user: string; ttl: number }) => {
     const sealed = await sealSession(user, await sessionPassword(loadConfig()), ttl);
@@ -77,21 +77,20 @@ program
 await program.parseAsync().catch(exitWith);
 
 async function serve(): Promise<void> {
-  // V8 would allocate what `pg` makes for each statement among the long-lived objects, and after some quiet
-  // seconds collect all of its heap for every eight megabytes of answers: see docs/decisions/0005. Options
-  // that V8 reads before any code runs stand in the commands of package.json and deploy/.
+  // Without these, V8 promotes the results of `pg` at once, and collects its whole heap after quiet seconds: see
+  // docs/decisions/0005. Options that V8 reads before any code runs stand in package.json and deploy/.
   setFlagsFromString('--no-allocation-site-pretenuring');
   setFlagsFromString('--heap-growing-percent=100');
   const config = loadConfig();
   const log = createLog(config);
-  // Rejections that nobody handles come here as well. What is left of the process cannot be trusted.
+  // Unhandled rejections too. The state of the process is unknown afterwards.
   process.on('uncaughtException', (error, origin) => {
-    log.fatal({ err: error, origin }, 'ended by an error that nobody handled');
+    log.fatal({ err: error, origin }, 'ended by an unhandled error');
     process.exit(1);
   });
   const starting = startServer(config, log);
   let stopping = false;
-  // From the start on: whoever starts a server may change their mind before it is ready.
+  // Also before it is ready.
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) return;
     stopping = true;

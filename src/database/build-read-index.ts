@@ -2,14 +2,13 @@ import { type CatalogTable, type Queryable, readCatalog } from './catalog.js';
 import type { DirectConnection } from './direct-connection.js';
 import { createReadIndex, findReadIndex, READ_INDEX, readIndexAdvice } from './read-index.js';
 
-/** Milliseconds between two looks at how far the index is. */
+/** Milliseconds between two progress reports. */
 const PROGRESS_INTERVAL = 1_000;
 
 /**
- * Makes the index of reads on a table of another program, without holding up anybody. What was broken off before is
- * removed first.
+ * Builds the read index on a table of another program, without holding up writers. An invalid leftover is dropped first.
  *
- * @param observer another connection than the one that is busy meanwhile
+ * @param observer a second connection, which reads the progress
  */
 export async function buildReadIndex(
   connection: DirectConnection,
@@ -28,7 +27,7 @@ export async function buildReadIndex(
     say(`Removing ${READ_INDEX}, whose build was interrupted.`);
     await connection.query(`DROP INDEX CONCURRENTLY ${inSchemaOf(table)}`);
   }
-  say(`Making ${READ_INDEX}: it waits for transactions that are older, and nobody waits for it.`);
+  say(`Making ${READ_INDEX}: it waits for older transactions, and holds up no writer.`);
   const stop = reportProgress(connection.processId, observer, say);
   try {
     await connection.query(createReadIndex(table));

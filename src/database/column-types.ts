@@ -34,8 +34,8 @@ export function familyOf(type: string): readonly string[] {
 }
 
 /**
- * Whether a text is the canonical form of an id that a column of this type can hold. Any other text is the id of
- * nobody, although PostgreSQL may take it for one (` 1`, `{…}` around a UUID), or refuse it with an error.
+ * Whether a text is the canonical form of an id that a column of this type can hold. Any other text is no id,
+ * although PostgreSQL may cast it to one (` 1`, `{…}` around a UUID), or fail.
  *
  * @param type as in the catalog
  */

@@ -11,7 +11,7 @@ const FEW = 2;
 /**
  * Opens nothing yet: the first query does.
  *
- * @param onIdleError told of a connection that broke while nobody used it; the pool replaces it
+ * @param onIdleError reports an idle connection that broke; the pool replaces it
  */
 export function createPool(
   { databaseUrl, dataDirectory }: { databaseUrl: string | null; dataDirectory: string },

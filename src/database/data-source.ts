@@ -33,7 +33,7 @@ class LockedDataSource extends DataSource {
  * TypeORM over a pool that is handed in: one pool serves the hot read path and TypeORM alike, and
  * outlives a start that failed because the database was away.
  *
- * @param onDestroy called when the data source is destroyed; closes the pool where nobody else uses it
+ * @param onDestroy called when the data source is destroyed; closes a pool of its own
  */
 export function createDataSource(
   pool: Pool,

@@ -16,9 +16,9 @@ import { type ReadTable, readTable } from './read-table.js';
 import { TablesNotServableError } from './servable.js';
 import type { Tables } from './tables.js';
 
-/** Milliseconds between two attempts to open a database that is away at the start, or was, and has a fault. */
+/** Milliseconds between two attempts to open a database that is unreachable, or has a fault. */
 const RETRY_INTERVAL = { away: 500, faulty: 2_000 };
-/** Milliseconds before a read whose connection died is repeated: those that died with it are known then. */
+/** Milliseconds before a read is repeated: the pool has noticed other dead connections by then. */
 const REPEAT_DELAY = 20;
 
 export interface ReadOptions {
@@ -59,7 +59,7 @@ export class Database {
     const { name, timeout = STATEMENT_TIMEOUT } = read ?? {};
     const query = { name, text, values, query_timeout: timeout };
     if (name === undefined) return this.#pool.query(query);
-    // The client counts from when it has a connection, and the embedded database not at all.
+    // `query_timeout` excludes the wait for a connection, and the embedded database ignores it.
     const result = this.#read<Row>(query, Date.now() + timeout);
     return within(timeout, result, () => new StatementLateError());
   }
@@ -121,22 +121,22 @@ export class Database {
     }
   }
 
-  /** What keeps queries from being taken, for an operator; `null`: they are. */
+  /** Why queries are refused, for an operator; `null`: they are not. */
   get notReadyReason(): string | null {
     return this.#reason;
   }
 
-  /** What it says of the tables; `null` before it is open. */
+  /** `null` before it is open. */
   get catalog(): Catalog | null {
     return this.#tables?.catalog ?? null;
   }
 
-  /** By whom the tables were made; `null` before it is open. */
+  /** Which program made the tables; `null` before it is open. */
   get origin(): Tables['origin'] | null {
     return this.#tables?.origin ?? null;
   }
 
-  /** Whether it answers now. All who ask meanwhile share one statement: probes cannot take up the pool. */
+  /** Probes share one statement, so that they cannot exhaust the pool. */
   reachable(): Promise<boolean> {
     this.#probe ??= this.#pool
       .query({ text: 'SELECT 1', query_timeout: STATEMENT_TIMEOUT })
@@ -167,7 +167,7 @@ export class Database {
   }
 }
 
-/** For those who must not see all: an error of a database may quote much. */
+/** For `/ready`, which is public: errors of a database may quote data. */
 function reasonOf(error: unknown): string {
   if (error instanceof TablesNotServableError) return error.message;
   return isDatabaseUnavailable(error)

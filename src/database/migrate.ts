@@ -3,7 +3,7 @@ import type { Queryable } from './catalog.js';
 import { SHARED_TABLE_MIGRATIONS } from './migrations/migrations.js';
 import { inspectTables } from './tables.js';
 
-/** Any number, as long as nobody else takes the same advisory lock in this database. */
+/** An arbitrary key of an advisory lock. */
 const LOCK = 7_210_418_553;
 
 /** What migrations meet on tables that are not theirs. */

@@ -12,7 +12,7 @@ export interface Pool {
   query<Row>(query: Query): Promise<{ rows: Row[] }>;
   connect(callback: ConnectCallback): void;
   end(): Promise<void>;
-  /** Connections there are, and those that nobody uses. The embedded database does not tell. */
+  /** All connections, and the idle ones. The embedded database has no such counts. */
   readonly totalCount?: number;
   readonly idleCount?: number;
   /** Borrowers that wait for a connection. */

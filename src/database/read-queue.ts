@@ -3,14 +3,14 @@ import { statements } from '../observability/events.js';
 import { SLOT_TIMEOUT } from '../timeouts.js';
 import { DatabaseBusyError } from './availability.js';
 
-/** What is asked of a user, by one request or several at once. */
+/** A read of one key, by one request or several. */
 class Read<Result> {
   readonly promise: Promise<Result>;
   resolve!: (result: Result) => void;
   reject!: (error: unknown) => void;
-  /** Who asked first: traces show the statement under the request that waited longest for it. */
+  /** Traces show the statement under the first request that waits for it. */
   readonly caller = new AsyncResource('Read');
-  /** Since when it waits for its turn, by `performance.now()`. */
+  /** By `performance.now()`. */
   waitsSince = 0;
 
   constructor() {
@@ -21,29 +21,29 @@ class Read<Result> {
   }
 }
 
-/** Reads by the id of their user. */
+/** Reads by their keys. */
 export type Reads<Result> = Map<string, Read<Result>>;
 
 export interface ReadQueueOptions<Result, Row> {
-  /** Reads that share a statement, at most. */
+  /** The largest batch. */
   size: number;
-  /** Statements under way at a time, at most. */
+  /** Slots: statements in flight. */
   statements: number;
-  /** Milliseconds for a statement: fewer after a long wait for a turn, which is taken from them. */
+  /** Milliseconds of a statement; a long wait for a slot shortens it. */
   timeout: number;
   query(keys: string[], timeout: number): Promise<Row[]>;
   succeeded(reads: Reads<Result>, rows: Row[]): void;
   failed(reads: Reads<Result>, cause: unknown): void;
 }
 
-/** Reads that are worth a statement at once; fewer wait for each other while the process has more to read. */
+/** A batch of this size leaves at once; a smaller one waits while each tick brings more reads. */
 const WORTH_A_STATEMENT = 8;
-/** Milliseconds after which a statement is slow, and those who wait get one of their own. */
+/** Milliseconds after which waiting reads get another slot, beside a slow statement. */
 const BATCHING_DELAY = 5;
 
 /**
- * Gathers reads into statements. One statement at a time carries the most requests: the next one gathers
- * while it is under way. Only a slow one, as behind a bad network, is not waited for.
+ * Gathers reads into batches, one SQL statement each. The next batch gathers while a statement is in flight; a second
+ * statement leaves beside it only where it is slow.
  */
 export class ReadQueue<Result, Row> {
   readonly #options: ReadQueueOptions<Result, Row>;
@@ -66,7 +66,7 @@ export class ReadQueue<Result, Row> {
     return read.promise;
   }
 
-  /** Takes over a read of another queue. */
+  /** Takes a read of another queue over. */
   add(key: string, read: Read<Result>): void {
     const asked = this.#waiting.get(key);
     if (asked) {
@@ -86,11 +86,7 @@ export class ReadQueue<Result, Row> {
     else this.#delayEnd ??= setTimeout(() => this.#send(), BATCHING_DELAY);
   }
 
-  /**
-   * Waits for one more turn of the event loop as long as each brings reads, up to as many as are worth a statement.
-   * The busier the process, the more one carries, and the less it costs each; where nobody else asks, a turn is
-   * next to nothing.
-   */
+  /** Waits for one more tick while each tick brings reads, up to a batch that is worth a statement. */
   #gather = (gathered: number): void => {
     const { size } = this.#waiting;
     if (size === gathered || size >= this.#enough) this.#send(this.#half(0));
@@ -100,7 +96,7 @@ export class ReadQueue<Result, Row> {
   async #send(size = this.#options.size): Promise<void> {
     const reads = this.#take(size);
     const [first] = reads.values();
-    // They may all have been refused since.
+    // All of them may have timed out.
     if (!first) return;
     this.#statements++;
     this.#schedule();
@@ -122,16 +118,16 @@ export class ReadQueue<Result, Row> {
     try {
       this.#options.succeeded(reads, rows);
     } catch (cause) {
-      // Of rows that nobody expected, as where another program has changed the tables: the process lives on.
+      // Rows of another form than expected fail the batch, and not the process.
       this.#options.failed(reads, cause);
     }
   }
 
-  /** What a turn took beyond its time is taken from the statement's: so both end in one time together. */
+  /** A wait for a slot beyond its timeout shortens the statement, so that both end in time. */
   #timeLeft(first: Read<Result>, now: number): number {
     const { timeout } = this.#options;
     const overtime = now - first.waitsSince - SLOT_TIMEOUT;
-    // A process that stood still must not take its statements for late before they begin.
+    // After a pause of the process, statements still get a minimum.
     return Math.min(timeout, Math.max(timeout - overtime, SLOT_TIMEOUT));
   }
 
@@ -153,7 +149,7 @@ export class ReadQueue<Result, Row> {
     return reads;
   }
 
-  /** Before the answers are given out, so that the database works on the next ones meanwhile. */
+  /** Runs before the answers are written, so that the database works meanwhile. */
   #next(ended: number): void {
     this.#statements--;
     if (this.#waiting.size < this.#enough) this.#schedule();
@@ -165,9 +161,8 @@ export class ReadQueue<Result, Row> {
   }
 
   /**
-   * Of those who wait and those who are answered now: callers come back when they are answered, and in two
-   * groups of one size the database reads for one while this process answers the other. Of 28 and 4, or of
-   * all together, each waits for the other.
+   * Half of the waiting and the just answered reads: answered clients come back, and with two batches of one size the
+   * database works on one while the process writes the other.
    */
   #half(ended: number): number {
     const present = this.#waiting.size + ended;
@@ -176,25 +171,25 @@ export class ReadQueue<Result, Row> {
   }
 
   /**
-   * Whoever has waited too long, the first of all first: SLOT_TIMEOUT without a success, and in any case so
-   * long that no more than SLOT_TIMEOUT is left for the statement.
+   * Times reads out, the first one first: after SLOT_TIMEOUT without a successful statement, and in any case while
+   * SLOT_TIMEOUT is left for the statement.
    */
   #refuseTimedOut = (): void => {
     this.#slotTimeout = undefined;
-    // They are about to be sent, however long this process stood still.
+    // A free slot: they are about to leave, however long the process paused.
     if (this.#statements < this.#options.statements) return;
     const now = performance.now();
-    const late: Reads<Result> = new Map();
+    const timedOut: Reads<Result> = new Map();
     for (const [key, read] of this.#waiting) {
-      const hopesUntil = Math.max(read.waitsSince, this.#lastSuccess) + SLOT_TIMEOUT;
-      const timeLeft = Math.min(hopesUntil, read.waitsSince + this.#options.timeout) - now;
+      const waitsUntil = Math.max(read.waitsSince, this.#lastSuccess) + SLOT_TIMEOUT;
+      const timeLeft = Math.min(waitsUntil, read.waitsSince + this.#options.timeout) - now;
       if (timeLeft > 0) {
         this.#slotTimeout = setTimeout(this.#refuseTimedOut, timeLeft);
         break;
       }
-      late.set(key, read);
+      timedOut.set(key, read);
       this.#waiting.delete(key);
     }
-    if (late.size > 0) this.#options.failed(late, new DatabaseBusyError());
+    if (timedOut.size > 0) this.#options.failed(timedOut, new DatabaseBusyError());
   };
 }

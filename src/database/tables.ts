@@ -3,7 +3,7 @@ import { type Catalog, type CatalogTable, type Queryable, readCatalog } from './
 import { type MigrationHistory, pendingOf, readHistory } from './migration-history.js';
 import { MIGRATIONS } from './migrations/migrations.js';
 
-/** What the first migration makes, and hardly anybody else: the types of columns, and names of keys. */
+/** The marks of the first migration: column types, and names of keys. */
 const OWN_COLUMNS: Record<string, Record<string, string>> = {
   neptun_user: {
     id: 'text',

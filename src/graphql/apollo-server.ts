@@ -50,7 +50,7 @@ export function createApolloServer(options: ApolloOptions): ApolloServer<Context
     stringifyResult,
     stopOnTerminationSignals: false,
     plugins: [
-      // It wraps every field for a hint that nobody gives: answers are private, always.
+      // It wraps every field, and all answers are private.
       ApolloServerPluginCacheControlDisabled(),
       logFailures,
       tellOperations,

@@ -29,7 +29,7 @@ export class GithubAppInstallation {
   @Column('bigint', { name: 'github_installation_id' })
   githubInstallationId!: string;
 
-  /** Of the account that has installed the App, as GitHub writes them; null where nobody has said so. */
+  /** The account that has installed the App, in four columns as GitHub writes it; null: unknown. */
   @Column('bigint', { name: 'github_account_id', nullable: true })
   githubAccountId!: string | null;
 
