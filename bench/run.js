@@ -1,7 +1,9 @@
-// The benchmarks' command line: npm run bench -- [measure …] [--rounds N] [--seconds N] [--only a,b]
+// The benchmarks' command line: npm run bench -- [measure …] [options]
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cleanUp } from './lib/processes.js';
 import { requireWrk } from './lib/wrk.js';
+import { measureBuilds } from './measures/builds.js';
 import { measureGrowth } from './measures/growth.js';
 import { measureLatency } from './measures/latency.js';
 import { measureMemory } from './measures/memory.js';
@@ -16,6 +18,7 @@ const measures = {
   memory: measureMemory,
   startup: measureStartup,
   pgbouncer: measurePgBouncer,
+  builds: measureBuilds,
 };
 
 function readArguments() {
@@ -25,19 +28,23 @@ function readArguments() {
       rounds: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '4' },
       only: { type: 'string' },
+      before: { type: 'string' },
     },
   });
   const asked = positionals.length > 0 ? positionals : ['peers'];
-  const names = asked.includes('all') ? Object.keys(measures) : asked;
+  const all = Object.keys(measures).filter((name) => name !== 'builds' || values.before);
+  const names = asked.includes('all') ? all : asked;
   const unknown = names.filter((name) => !(name in measures));
   const settings = {
     rounds: Number(values.rounds),
     seconds: Number(values.seconds),
     only: values.only?.split(','),
+    // npm runs this in bench/, and says where it was called from.
+    before: values.before && resolve(process.env.INIT_CWD ?? '.', values.before),
   };
   if (unknown.length > 0 || !(settings.rounds >= 1) || !(settings.seconds >= 1)) {
     throw new Error(
-      `Usage: run.js [${Object.keys(measures).join('|')}|all] [--rounds N] [--seconds N] [--only a,b]`,
+      `Usage: run.js [${Object.keys(measures).join('|')}|all] [--rounds N] [--seconds N] [--only a,b] [--before DIR]`,
     );
   }
   return { names, settings };

@@ -3,12 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { transformFile } from '@swc/core';
+import { run } from './processes.js';
 
 const bench = dirname(import.meta.dirname);
 const peer = (file) => [process.execPath, join(bench, 'peers', file)];
 
 /** Where the built server is: the folder above, unless told otherwise. */
-const entry = join(resolve(process.env.BENCH_SERVER ?? dirname(bench)), 'dist/src/main.js');
+const folder = process.env.BENCH_SERVER ?? dirname(bench);
 
 /** Node 24 for those who need it: npm brings it as a package for each processor. */
 function newerNode() {
@@ -31,6 +32,21 @@ async function compile(name) {
   return peer(`${name}.build.js`);
 }
 
+/** Builds the Go peers with the libraries that Debian packages; an unchanged program costs a moment. */
+async function buildGo() {
+  const program = join(bench, 'peers/go/build/server');
+  const env = { ...process.env, GOPATH: '/usr/share/gocode', GO111MODULE: 'off' };
+  await run('go', ['build', '-o', program, '.'], { cwd: join(bench, 'peers/go'), env }).catch(
+    ({ message }) => {
+      throw new Error(
+        `The Go peers were not built (${message.trim()}). They need Debian's packages golang-go, ` +
+          'golang-github-jackc-pgx-v4-dev and golang-github-graph-gophers-graphql-go-dev.',
+      );
+    },
+  );
+  return [program];
+}
+
 const POSTGRAPHILE_QUERY = `query ($id: String!) {
   neptunUserByRowId(rowId: $id) {
     githubAppInstallationsByNeptunUserId {
@@ -39,15 +55,21 @@ const POSTGRAPHILE_QUERY = `query ($id: String!) {
   }
 }`;
 
-export const ours = {
-  name: 'ours',
-  title: 'this server',
-  kinds: ['rest', 'graphql'],
-  command: () => [process.execPath, '--no-memory-reducer', entry, 'serve'],
-};
+/** The server that was built in that folder. */
+export function builtIn(folder, title = 'this server') {
+  const entry = join(resolve(folder), 'dist/src/main.js');
+  if (!existsSync(entry))
+    throw new Error(`The server is not built: run "npm run build" in ${resolve(folder)} first.`);
+  return {
+    name: 'ours',
+    title,
+    kinds: ['rest', 'graphql', 'filtered'],
+    command: () => [process.execPath, '--no-memory-reducer', entry, 'serve'],
+  };
+}
 
 /**
- * `required` is how many times faster than this peer the server must be;
+ * `required` is how many times faster than this peer the server must be, for the first of its kinds;
  * `remarks` says what the peer does differently, for the table.
  */
 export const peers = [
@@ -65,7 +87,7 @@ export const peers = [
     title: 'node:http + pg',
     kinds: ['rest'],
     remarks: 'sessions remembered',
-    required: 2.8,
+    required: 3.3,
     command: () => peer('handwritten.js'),
   },
   {
@@ -75,6 +97,14 @@ export const peers = [
     remarks: 'sessions remembered, prepared statement',
     env: { PREPARED: 'installations' },
     command: () => peer('handwritten.js'),
+  },
+  {
+    name: 'go',
+    title: 'Go net/http + pgx',
+    kinds: ['rest'],
+    remarks: 'sessions remembered, prepared statement',
+    required: 1.9,
+    command: buildGo,
   },
   {
     name: 'original',
@@ -88,7 +118,7 @@ export const peers = [
     title: 'Mercurius (JIT) + pg',
     kinds: ['graphql'],
     remarks: 'sessions remembered',
-    required: 2.2,
+    required: 2.7,
     command: () => peer('mercurius.js'),
   },
   {
@@ -100,12 +130,28 @@ export const peers = [
     command: () => peer('mercurius.js'),
   },
   {
+    name: 'mercurius-accounts',
+    title: 'Mercurius (JIT) + pg',
+    kinds: ['filtered'],
+    remarks: 'sessions remembered, prepared statement',
+    env: { PREPARED: 'accounts', ACCOUNTS: '1' },
+    command: () => peer('mercurius.js'),
+  },
+  {
+    name: 'go-graphql',
+    title: 'Go graphql-go + pgx',
+    kinds: ['graphql'],
+    remarks: 'sessions remembered, prepared statement',
+    required: 1.75,
+    command: buildGo,
+  },
+  {
     name: 'postgraphile',
     title: 'PostGraphile 5',
     kinds: ['graphql'],
     remarks: 'no session, Node 24',
     open: true,
-    required: 4,
+    required: 4.5,
     graphql: { query: POSTGRAPHILE_QUERY },
     rows: ({ data }) =>
       data?.neptunUserByRowId?.githubAppInstallationsByNeptunUserId.nodes.map(
@@ -119,9 +165,9 @@ export const peers = [
   {
     name: 'textbook',
     title: 'Apollo + TypeGraphQL + TypeORM',
-    kinds: ['graphql'],
+    kinds: ['graphql', 'filtered'],
     remarks: 'by the book',
-    required: 12,
+    required: 12.5,
     command: () => compile('textbook'),
   },
   {
@@ -132,11 +178,7 @@ export const peers = [
   },
 ];
 
-export function requireOurs() {
-  if (!existsSync(entry))
-    throw new Error('The server is not built: run "npm run build" in its folder first.');
-  return ours;
-}
+export const requireOurs = () => builtIn(folder);
 
 /** Everyone who answers that kind of request, or ours and those peers alone; ours first. */
 export function candidatesOf(kind, only) {

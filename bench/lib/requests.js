@@ -1,4 +1,5 @@
 import { request as open } from 'node:http';
+import { ACCOUNT_LOGIN } from './seed.js';
 
 const QUERY = `query ($id: ID!) {
   user(id: $id) {
@@ -6,7 +7,32 @@ const QUERY = `query ($id: ID!) {
   }
 }`;
 
-/** How the two kinds of request are written, and how their answers are read. */
+const FILTERED_QUERY = `query ($id: ID!) {
+  user(id: $id) {
+    installations(accountLogin: "${ACCOUNT_LOGIN}") {
+      id neptunUserId githubInstallationId createdAt updatedAt
+      account { login type }
+    }
+  }
+}`;
+
+const graphql = (title, ownQuery) => ({
+  title,
+  request: (user, { path = '/graphql', query = ownQuery } = {}) => ({
+    method: 'POST',
+    path,
+    cookie: user.cookie,
+    body: JSON.stringify({ query, variables: { id: user.id } }),
+  }),
+  rows: (answer) => answer.data?.user?.installations,
+  refused: (status, answer, expected) =>
+    status === 200 &&
+    answer.data?.user === null &&
+    answer.errors[0].extensions.code ===
+      { anonymous: 'UNAUTHENTICATED', hidden: 'NOT_FOUND' }[expected],
+});
+
+/** How each kind of request is written, and how its answers are read. */
 export const kinds = {
   rest: {
     title: 'REST',
@@ -19,22 +45,15 @@ export const kinds = {
     refused: (status, answer, expected) =>
       status === { anonymous: 401, hidden: 404 }[expected] && !Array.isArray(answer),
   },
-  graphql: {
-    title: 'GraphQL',
-    request: (user, { path = '/graphql', query = QUERY } = {}) => ({
-      method: 'POST',
-      path,
-      cookie: user.cookie,
-      body: JSON.stringify({ query, variables: { id: user.id } }),
-    }),
-    rows: (answer) => answer.data?.user?.installations,
-    refused: (status, answer, expected) =>
-      status === 200 &&
-      answer.data?.user === null &&
-      answer.errors[0].extensions.code ===
-        { anonymous: 'UNAUTHENTICATED', hidden: 'NOT_FOUND' }[expected],
+  graphql: graphql('GraphQL', QUERY),
+  filtered: {
+    ...graphql('GraphQL, account and filter', FILTERED_QUERY),
+    accountLogin: ACCOUNT_LOGIN,
   },
 };
+
+/** The kinds that every measure asks for; `peers` measures the others as well. */
+export const mainKinds = ['rest', 'graphql'];
 
 /** The rows in an answer, still under the candidate's own names; undefined when there are none. */
 export const rowsOf = (candidate, kind, answer) => (candidate.rows ?? kinds[kind].rows)(answer);

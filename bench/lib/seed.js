@@ -13,10 +13,25 @@ const TABLES = `
     github_installation_id bigint not null,
     created_at timestamptz(3) not null default now(),
     updated_at timestamptz(3) not null default now(),
+    github_account_id bigint,
+    github_account_name text,
+    github_account_type text,
+    github_account_avatar_url text,
     unique (neptun_user_id, github_installation_id)
   )`;
 
 export const PER_USER = 5;
+
+/** The account that one installation of each user belongs to. */
+export const ACCOUNT_LOGIN = 'octo-org';
+
+const ACCOUNTS = [
+  { id: 9919, login: ACCOUNT_LOGIN, type: 'Organization' },
+  { id: 583231, login: 'octocat', type: 'User' },
+  { id: 2048, login: 'octo-enterprise', type: 'Enterprise' },
+  { id: 4096, login: 'octo-labs', type: 'Organization' },
+  { id: 8192, login: 'hubot', type: 'User' },
+];
 
 const TIMES = `timestamptz '2024-03-20T10:00:00Z' + i * interval '0.123 s',
                timestamptz '2025-03-20T10:00:00Z' + i * interval '0.123 s'`;
@@ -26,21 +41,51 @@ const USERS = `
   select 'user-' || i, ${TIMES} from generate_series(1, $1::int) i`;
 
 /** Dealt out like cards, so that the rows of one user lie as scattered as years would leave them. */
-const INSTALLATIONS = `
-  insert into github_app_installation (neptun_user_id, github_installation_id, created_at, updated_at)
-  select 'user-' || (1 + i % $1::int), 4000000000 + i, ${TIMES}
-  from generate_series(1, $1::int * ${PER_USER}) i`;
+const INSTALLATIONS = {
+  columns: 'neptun_user_id, github_installation_id, created_at, updated_at',
+  values: `'user-' || (1 + i % $1::int), 4000000000 + i, ${TIMES}`,
+  series: `generate_series(1, $1::int * ${PER_USER}) i`,
+  account: '1 + (i - 1) / $1::int',
+};
 
-const OF_ONE_USER = `
-  insert into github_app_installation (neptun_user_id, github_installation_id)
-  select $1, 4000000000 + i from generate_series(1, $2::int) i`;
+const OF_ONE_USER = {
+  columns: 'neptun_user_id, github_installation_id',
+  values: '$1, 4000000000 + i',
+  series: 'generate_series(1, $2::int) i',
+  account: `1 + i % ${ACCOUNTS.length}`,
+};
+
+const list = (key) => `(array['${ACCOUNTS.map((account) => account[key]).join("', '")}'])`;
+
+/** Older versions of the server make the table without the columns of accounts. */
+export async function hasAccounts(client) {
+  const { rowCount } = await client.query(
+    `select from pg_attribute
+     where attrelid = 'github_app_installation'::regclass and attname = 'github_account_name'`,
+  );
+  return rowCount > 0;
+}
+
+async function insert(client, { columns, values, series, account }, parameters) {
+  if (await hasAccounts(client)) {
+    const id = `${list('id')}[${account}]`;
+    columns += `, github_account_id, github_account_name, github_account_type,
+      github_account_avatar_url`;
+    values += `, ${id}::bigint, ${list('login')}[${account}], ${list('type')}[${account}],
+      'https://avatars.githubusercontent.com/u/' || ${id} || '?v=4'`;
+  }
+  await client.query(
+    `insert into github_app_installation (${columns}) select ${values} from ${series}`,
+    parameters,
+  );
+}
 
 /** Fills a database with `rows` installations, five to a user. */
 export function seed(url, rows) {
   return withClient(url, async (client) => {
     await client.query(TABLES);
     await client.query(USERS, [rows / PER_USER]);
-    await client.query(INSTALLATIONS, [rows / PER_USER]);
+    await insert(client, INSTALLATIONS, [rows / PER_USER]);
     await client.query('vacuum analyze neptun_user, github_app_installation');
     await client.query('checkpoint').catch(() => {}); // a superuser's right; it only calms the first rounds
   });
@@ -50,18 +95,21 @@ export function seed(url, rows) {
 export function seedUser(url, id, count) {
   return withClient(url, async (client) => {
     await client.query('insert into neptun_user (id) values ($1)', [id]);
-    await client.query(OF_ONE_USER, [id, count]);
+    await insert(client, OF_ONE_USER, [id, count]);
     await client.query('vacuum analyze neptun_user, github_app_installation');
   });
 }
 
-/** What the REST route must answer for one user. */
-export function expectedRows(url, userId) {
+/** The rows that must be answered for one user: all, or those of one account with its columns. */
+export function expectedRows(url, userId, accountLogin) {
+  const ofAccount = accountLogin !== undefined;
   return withClient(url, async (client) => {
     const { rows } = await client.query(
       `select id, neptun_user_id, github_installation_id, created_at, updated_at
-       from github_app_installation where neptun_user_id = $1 order by id`,
-      [userId],
+         ${ofAccount ? ', github_account_name, github_account_type' : ''}
+       from github_app_installation
+       where neptun_user_id = $1 ${ofAccount ? 'and github_account_name = $2' : ''} order by id`,
+      ofAccount ? [userId, accountLogin] : [userId],
     );
     return rows;
   });

@@ -46,10 +46,10 @@ export async function serve(
 }
 
 /** A fresh database with the server's own tables in it, filled, and sessions of a thousand users. */
-export async function prepare(name, rows) {
+export async function prepare(name, rows, server = requireOurs()) {
   const databaseUrl = await createDatabase(`bench_${name}`);
   const user = await signIn('nobody-yet');
-  const migrating = await serve(requireOurs(), { databaseUrl, user, statuses: [404] });
+  const migrating = await serve(server, { databaseUrl, user, statuses: [404] });
   await migrating.stop();
 
   await seed(databaseUrl, rows);

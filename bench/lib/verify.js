@@ -4,20 +4,26 @@ import { expectedRows } from './seed.js';
 import { cookieOf, signIn } from './sessions.js';
 
 /** One form for the rows of every candidate, whatever its names, types and notation of time. */
-function plain(rows) {
+function plain(rows, withAccount) {
   return rows.map((row) => ({
     id: String(row.id),
     user: row.neptun_user_id ?? row.neptunUserId,
     installation: String(row.github_installation_id ?? row.githubInstallationId),
     created: new Date(row.created_at ?? row.createdAt).getTime(),
     updated: new Date(row.updated_at ?? row.updatedAt).getTime(),
+    ...(withAccount && {
+      login: row.account?.login ?? row.github_account_name,
+      // GitHub writes Organization, GraphQL's convention is ORGANIZATION.
+      type: (row.account?.type ?? row.github_account_type).toUpperCase(),
+    }),
   }));
 }
 
 /** Throws unless the answer holds these rows, in this order. */
 export function checkRows(candidate, kind, answer, expected) {
   const rows = rowsOf(candidate, kind, answer);
-  if (!rows || !isDeepStrictEqual(plain(rows), plain(expected))) {
+  const withAccount = kinds[kind].accountLogin !== undefined;
+  if (!rows || !isDeepStrictEqual(plain(rows, withAccount), plain(expected, withAccount))) {
     throw new Error(`${candidate.title} answers wrongly: ${JSON.stringify(answer).slice(0, 500)}`);
   }
 }
@@ -28,12 +34,13 @@ export function checkRows(candidate, kind, answer, expected) {
  */
 export async function verify({ candidate, port }, kind, { databaseUrl, users }) {
   if (candidate.constant) return;
-  const { request, refused } = kinds[kind];
+  const { request, refused, accountLogin } = kinds[kind];
   const requestFor = (user) => request(user, candidate[kind]);
 
   for (let index = 0; index < users.length; index += 50) {
     const answer = (await ask(port, requestFor(users[index]))).json();
-    checkRows(candidate, kind, answer, await expectedRows(databaseUrl, users[index].id));
+    const expected = await expectedRows(databaseUrl, users[index].id, accountLogin);
+    checkRows(candidate, kind, answer, expected);
   }
   if (candidate.open) return;
 

@@ -3,7 +3,14 @@ import Fastify from 'fastify';
 import { DateTimeResolver } from 'graphql-scalars';
 import mercurius from 'mercurius';
 import { findInstallations, findTimes } from './shared/find-installations.js';
-import { authorize, installationFields, notFound, typeDefs } from './shared/graphql.js';
+import {
+  accountFields,
+  authorize,
+  installationFields,
+  notFound,
+  ofAccount,
+  typeDefs,
+} from './shared/graphql.js';
 import { recallSession } from './shared/session.js';
 
 const resolvers = {
@@ -22,6 +29,11 @@ const resolvers = {
   },
   GithubAppInstallation: installationFields,
 };
+
+if (process.env.ACCOUNTS) {
+  Object.assign(resolvers.GithubAppInstallation, accountFields);
+  resolvers.User.installations = ({ installations }, filter) => ofAccount(installations, filter);
+}
 
 const app = Fastify();
 app.register(mercurius, {

@@ -15,6 +15,7 @@ import {
   Query,
   Resolver,
   Root,
+  registerEnumType,
 } from 'type-graphql';
 import {
   Column,
@@ -53,6 +54,32 @@ class User {
   installations!: Relation<GithubAppInstallation>[];
 }
 
+enum GithubAccountType {
+  USER = 'User',
+  ORGANIZATION = 'Organization',
+  ENTERPRISE = 'Enterprise',
+}
+registerEnumType(GithubAccountType, { name: 'GithubAccountType' });
+
+@ObjectType()
+class GithubAccount {
+  @Field(() => ID, { nullable: true })
+  @Column('bigint', { name: 'github_account_id', nullable: true })
+  githubAccountId!: string | null;
+
+  @Field(() => String, { nullable: true })
+  @Column('text', { name: 'github_account_name', nullable: true })
+  login!: string | null;
+
+  @Field(() => GithubAccountType, { nullable: true })
+  @Column('text', { name: 'github_account_type', nullable: true })
+  type!: GithubAccountType | null;
+
+  @Field(() => String, { nullable: true })
+  @Column('text', { name: 'github_account_avatar_url', nullable: true })
+  avatarUrl!: string | null;
+}
+
 @ObjectType()
 @Entity('github_app_installation')
 class GithubAppInstallation {
@@ -83,6 +110,10 @@ class GithubAppInstallation {
   @Field()
   @UpdateDateColumn({ name: 'updated_at', type: 'timestamptz', precision: 3 })
   updatedAt!: Date;
+
+  @Field(() => GithubAccount, { nullable: true })
+  @Column(() => GithubAccount, { prefix: false })
+  account!: GithubAccount | null;
 }
 
 interface Context {
@@ -108,8 +139,16 @@ class UserResolver {
   }
 
   @FieldResolver(() => [GithubAppInstallation])
-  installations(@Root() user: User): Promise<GithubAppInstallation[]> {
-    return installations.find({ where: { neptunUserId: user.id }, order: { id: 'ASC' } });
+  installations(
+    @Root() user: User,
+    @Arg('accountLogin', () => String, { nullable: true }) login?: string,
+    @Arg('accountType', () => GithubAccountType, { nullable: true }) type?: GithubAccountType,
+  ): Promise<GithubAppInstallation[]> {
+    const account = { ...(login && { login }), ...(type && { type }) };
+    return installations.find({
+      where: { neptunUserId: user.id, account },
+      order: { id: 'ASC' },
+    });
   }
 }
 

@@ -3,8 +3,13 @@ import pg from 'pg';
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL });
 pool.on('error', (error) => console.error(error.message));
 
+/** Read only where accounts are asked for: older tables have none. */
+const ACCOUNT = `, i.github_account_id, i.github_account_name, i.github_account_type,
+    i.github_account_avatar_url`;
+
 const INSTALLATIONS = `
   select i.id, u.id as neptun_user_id, i.github_installation_id, i.created_at, i.updated_at
+    ${process.env.ACCOUNTS ? ACCOUNT : ''}
   from neptun_user u
   left join github_app_installation i on i.neptun_user_id = u.id
   where u.id = $1

@@ -20,3 +20,23 @@ export const installationFields = {
   createdAt: (row) => row.created_at,
   updatedAt: (row) => row.updated_at,
 };
+
+const accountType = (row) => row.github_account_type?.toUpperCase();
+
+/** The same with the account, and the filters by it. */
+export const accountFields = {
+  account: (row) =>
+    row.github_account_id && {
+      githubAccountId: String(row.github_account_id),
+      login: row.github_account_name,
+      type: accountType(row),
+      avatarUrl: row.github_account_avatar_url,
+    },
+};
+
+export const ofAccount = (rows, { accountLogin = null, accountType: type = null }) =>
+  rows.filter(
+    (row) =>
+      (accountLogin === null || row.github_account_name === accountLogin) &&
+      (type === null || accountType(row) === type),
+  );
