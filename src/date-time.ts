@@ -17,10 +17,10 @@ const TIMESTAMP = /^(\d{4,6})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?
  *   what a JavaScript `Date` holds
  */
 export function isoInstant(timestamp: string): string | null {
-  // The common form needs no parsing: a year of four digits, a fraction of three to six.
+  // The common forms need no parsing: a year of four digits, a fraction of three to six.
   const { length } = timestamp;
   if (length >= 23 && length <= 26 && timestamp[4] === '-' && timestamp[length - 1] !== 'C')
-    return `${timestamp.slice(0, 23)}Z`;
+    return `${length === 23 ? timestamp : timestamp.slice(0, 23)}Z`;
   const match = TIMESTAMP.exec(timestamp);
   if (!match) return null;
   const [, year, month, day, hours, minutes, seconds, fraction = '', bc] = match;

@@ -6,7 +6,7 @@ import { holdsId } from './column-types.js';
 import type { Database } from './database.js';
 import { ReadQueue, type Reads } from './read-queue.js';
 import { readStatement } from './read-statement.js';
-import { rowDecoder } from './row-values.js';
+import { rowClass } from './row-values.js';
 
 export type ReaderDatabase = Pick<Database, 'query' | 'tableOf'>;
 
@@ -42,7 +42,7 @@ interface Statement<Row> {
   name: string;
   /** The type of the column that keys are compared with. */
   keyType: string;
-  decode: (values: readonly unknown[], key: string) => Row;
+  RowClass: new (values: readonly unknown[], key: string) => Row;
 }
 
 /** Keys that one statement reads, at most. */
@@ -108,12 +108,12 @@ export class BatchedReader<Row> {
   }
 
   #answer(reads: Reads<Row[] | null>, rows: KeyRows[]): void {
-    const { decode } = this.#statement as Statement<Row>;
+    const { RowClass } = this.#statement as Statement<Row>;
     for (const { key, rows: json } of rows) {
       const read = reads.get(key);
       if (!read || json === null) continue;
       const values = JSON.parse(json) as unknown[][];
-      read.resolve(values.map((row) => decode(row, key)));
+      read.resolve(values.map((row) => new RowClass(row, key)));
       reads.delete(key);
     }
     // V8 takes what `pg` keeps them in for long-lived, and would move a kilobyte of each request there too.
@@ -132,7 +132,7 @@ export class BatchedReader<Row> {
     const text = readStatement({ table, by: keyColumn, columns, owner: ownerTable });
     const name = `read_${hash('sha256', text).slice(0, 16)}`;
     const keyType = (ownerTable?.primary ?? keyColumn).type ?? '';
-    return { text, name, keyType, decode: rowDecoder(columns, by) };
+    return { text, name, keyType, RowClass: rowClass<Row>(columns, by) };
   }
 }
 

@@ -53,28 +53,52 @@ function jsonOf({ name, meaning, type, nullable }: ReadColumn): string {
 /** What stands for an instant that a row lacks, as rows of other programs may. */
 const EPOCH = '1970-01-01T00:00:00.000Z';
 
+/** A row: a view of the values that a statement has brought, by the properties of the entity. */
+class RowView {
+  constructor(
+    readonly values: readonly unknown[],
+    readonly key: string,
+  ) {}
+}
+
 /**
+ * Makes the class of rows of a column set. Its properties are getters, so that only the instants that are asked for
+ * are converted. A required instant that is null or infinite is the row's other one, or else the epoch.
+ *
  * @param columns those of `jsonOfRow`
  * @param key the property that holds the key of the read
- * @returns makes an object of the parsed array of a row. A required instant that is null or infinite is the row's
- *   other one, or else the epoch.
  */
-export function rowDecoder<Row>(
+export function rowClass<Row>(
   columns: readonly ReadColumn[],
   key: string,
-): (values: readonly unknown[], keyValue: string) => Row {
-  const instants = columns.filter(({ meaning }) => meaning === 'instant');
-  const required = instants.filter(({ optional }) => !optional).map(({ property }) => property);
-  return (values, keyValue) => {
-    const row: Record<string, unknown> = {};
-    for (let at = 0; at < columns.length; at++) {
-      const { property, meaning } = columns[at] as ReadColumn;
-      const value = values[at];
-      row[property] = meaning === 'instant' && value !== null ? isoInstant(value as string) : value;
-    }
-    row[key] = keyValue;
-    for (const property of required)
-      row[property] ??= required.map((other) => row[other]).find(Boolean) ?? EPOCH;
-    return row as Row;
-  };
+): new (
+  values: readonly unknown[],
+  key: string,
+) => Row {
+  class ColumnSetRow extends RowView {}
+  const define = (property: string, get: (this: RowView) => unknown) =>
+    Object.defineProperty(ColumnSetRow.prototype, property, { get, enumerable: true });
+  const instantAt = ({ values }: RowView, at: number) =>
+    typeof values[at] === 'string' ? isoInstant(values[at]) : null;
+  const required = columns.flatMap(({ meaning, optional }, at) =>
+    meaning === 'instant' && !optional ? [at] : [],
+  );
+  for (const [at, { property, meaning }] of columns.entries()) {
+    define(
+      property,
+      meaning !== 'instant'
+        ? function () {
+            return this.values[at];
+          }
+        : function () {
+            const instant = instantAt(this, at);
+            if (instant !== null || !required.includes(at)) return instant;
+            return required.map((other) => instantAt(this, other)).find(Boolean) ?? EPOCH;
+          },
+    );
+  }
+  define(key, function () {
+    return this.key;
+  });
+  return ColumnSetRow as never;
 }

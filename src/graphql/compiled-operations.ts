@@ -4,6 +4,7 @@ import type { DocumentNode, FormattedExecutionResult, GraphQLSchema } from 'grap
 import { LRUCache } from 'lru-cache';
 import { fallbacks, operations } from '../observability/events.js';
 import type { Context } from '../session/context.js';
+import { CompilerError } from './compilation.js';
 import { type CompiledQuery, compileQuery, type Uncompilable } from './compile-query.js';
 
 /** The applications of one company have fewer. */
@@ -106,7 +107,8 @@ export class CompiledOperations {
     try {
       return await compiled.execute(variables ?? {}, context);
     } catch (error) {
-      return this.#fallBack('error_in_answer', context, error);
+      const reason = error instanceof CompilerError ? 'compiler_failed' : 'error_in_answer';
+      return this.#fallBack(reason, context, error);
     }
   }
 

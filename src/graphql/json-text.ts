@@ -2,8 +2,8 @@
 export type Text = string | Promise<string>;
 
 /**
- * Goes on with texts of which one is a promise: the rest are begun all the same, as `graphql` begins all fields and
- * items.
+ * Goes on with texts of which one is a promise, or has failed: the rest are begun all the same, as `graphql` begins
+ * all fields and items. Some may be promises already, whose rejections must be handled.
  *
  * @param text those before the first promise
  * @param next the place after it
@@ -38,5 +38,9 @@ export function isPromise<Value>(value: unknown): value is Promise<Value> {
 }
 
 export function then<Value>(value: Value | PromiseLike<Value>, work: (value: Value) => Text): Text {
-  return isPromise<Value>(value) ? value.then(work) : work(value as Value);
+  if (!isPromise<Value>(value)) return work(value as Value);
+  const text = value.then(work);
+  // `graphql` leaves such a value out.
+  if (!isPromise(text)) throw new Error('`then` has returned no promise');
+  return text;
 }

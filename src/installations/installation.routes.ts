@@ -18,7 +18,7 @@ export function installationRoutes(app: FastifyInstance, installations: Installa
     async handler({ context, params, headers }, reply) {
       const user = permit(context.viewer, params.userId);
       const rows = found(await installations.read(user, context, 'documented'));
-      const body = `[${rows.map(itemOf).join()}]`;
+      const body = arrayOf(user.id, rows);
       const etag = `"${hash('sha1', body, 'base64')}"`;
       // The browser may keep it, but asks each time whether it still holds.
       reply.header('etag', etag).header('cache-control', 'private, no-cache');
@@ -30,13 +30,16 @@ export function installationRoutes(app: FastifyInstance, installations: Installa
   nameMethods(app, ROUTE, METHODS);
 }
 
-/** The documented item: these five keys, in this order. */
-function itemOf(row: InstallationRow): string {
-  return (
-    `{"id":${row.id},"neptun_user_id":${quote(row.neptunUserId)},` +
-    `"github_installation_id":${quote(row.githubInstallationId)},` +
-    `"created_at":"${row.createdAt}","updated_at":"${row.updatedAt}"}`
+/** The documented array: items of these five keys, in this order. */
+function arrayOf(userId: string, rows: readonly InstallationRow[]): string {
+  const owner = `,"neptun_user_id":${quote(userId)},"github_installation_id":`;
+  const items = rows.map(
+    (row) =>
+      `{"id":${row.id}${owner}${quote(row.githubInstallationId)},` +
+      `"created_at":"${row.createdAt}","updated_at":"${row.updatedAt}"}`,
   );
+  // One flat text: the digest and the socket would flatten a concatenation each.
+  return `[${items.join()}]`;
 }
 
 /** RFC 9110 §13.1.2: a list of entity tags or `*`, compared weakly. */

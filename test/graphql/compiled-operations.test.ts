@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { describe, expect, jest, test } from '@jest/globals';
-import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import {
   buildSchema,
   type GraphQLObjectType,
   type GraphQLScalarType,
+  GraphQLSchema,
   getOperationAST,
   parse,
 } from 'graphql';
@@ -15,154 +15,34 @@ import {
   type GraphQLRequestBody,
   stringifyResult,
 } from '../../src/graphql/compiled-operations.js';
+import { fallbacks, statements } from '../../src/observability/events.js';
 import type { Context } from '../../src/session/context.js';
-import { UserService } from '../../src/users/access.js';
+import { RequestReads } from '../../src/session/request-reads.js';
+import { UserResolver } from '../../src/users/user.resolver.js';
 import { describeOnEachDatabase } from '../helpers/databases.js';
 import { json, useServer } from '../helpers/server.js';
 
-const USER_FIELDS = ['id', 'createdAt', 'updatedAt', '__typename'];
-const INSTALLATION_FIELDS = [
-  'id',
-  'neptunUserId',
-  'githubInstallationId',
-  'createdAt',
-  'updatedAt',
-  '__typename',
-];
-const VARIABLES = { me: 'ID!', other: 'ID!', yes: 'Boolean!', no: 'Boolean = false' };
+const { getQueryType } = GraphQLSchema.prototype;
 
-/** One time in two. */
-const maybe = (text: fc.Arbitrary<string>) => fc.option(text, { nil: '', freq: 1 });
-const sometimes = (text: fc.Arbitrary<string>) =>
-  fc.oneof({ weight: 1, arbitrary: text }, { weight: 5, arbitrary: fc.constant('') });
-const directive = fc.constantFrom(
-  '@include(if: $yes)',
-  '@skip(if: $yes)',
-  '@include(if: $no)',
-  '@skip(if: false)',
-  '@skip(if: $no) @include(if: $yes)',
-);
-/** Few aliases, so that some fields merge and some conflict. */
-const alias = fc.constantFrom('a: ', 'b: ', '__proto__: ');
+type Body = GraphQLRequestBody & { query: string };
 
-function query(directives: boolean): fc.Arbitrary<string> {
-  const on = directives ? sometimes(directive) : fc.constant('');
-  const join = (...parts: fc.Arbitrary<string>[]) =>
-    fc.tuple(...parts).map((texts) => texts.join(' '));
-  const field = (names: string[]) => join(sometimes(alias), fc.constantFrom(...names), on);
-  const selection = (type: string, field: fc.Arbitrary<string>, fragment: string) =>
-    fc
-      .array(
-        fc.oneof(
-          { weight: 4, arbitrary: field },
-          { weight: 1, arbitrary: join(fc.constant(`...${fragment}`), on) },
-          { weight: 1, arbitrary: field.map((inner) => `... on ${type} { ${inner} }`) },
-        ),
-        { minLength: 1, maxLength: 5 },
-      )
-      .map((parts) => `{ ${parts.join(' ')} }`);
-
-  const installation = selection('GithubAppInstallation', field(INSTALLATION_FIELDS), 'I');
-  const installations = join(sometimes(alias), fc.constant('installations'), on, installation);
-  const user = selection('User', fc.oneof(field(USER_FIELDS), installations), 'U');
-  const id = fc.oneof(
-    { weight: 9, arbitrary: fc.constant('$me') },
-    { weight: 1, arbitrary: fc.constantFrom('$other', '"nobody"', '17', '"\\u0000"') },
-  );
-  const root = fc.oneof(
-    {
-      weight: 4,
-      arbitrary: join(
-        maybe(alias),
-        id.map((id) => `user(id: ${id})`),
-        on,
-        user,
-      ),
-    },
-    { weight: 4, arbitrary: join(maybe(alias), fc.constant('viewer'), on, user) },
-    { weight: 1, arbitrary: fc.constantFrom('__typename', '__schema { queryType { name } }') },
-  );
-  const fragments = [
-    'fragment U on User { updatedAt installations { ...I } }',
-    `fragment I on GithubAppInstallation { githubInstallationId created: createdAt ${directives ? '@skip(if: $no)' : ''} }`,
-  ];
-
-  /** Declares what the fields use, and nothing else, as the specification asks. */
-  return fc.array(root, { minLength: 1, maxLength: 2 }).map((fields) => {
-    let document = `{ ${fields.join(' ')} }`;
-    for (const fragment of fragments) {
-      const name = fragment.split(' ')[1];
-      if (document.includes(`...${name}`)) document += `\n${fragment}`;
-    }
-    const used = Object.entries(VARIABLES).filter(([name]) => document.includes(`$${name}`));
-    const declared = used.map(([name, type]) => `$${name}: ${type}`);
-    return `query Q${declared.length > 0 ? `(${declared.join(', ')})` : ''} ${document}`;
-  });
-}
-
-/** Apollo Server executes it by itself where there is another operation, though nobody asks for that one. */
-const BESIDE = '\nquery Beside { __typename }';
+/** The reasons of the fallbacks since the test began. */
+let reasons: string[];
+const onFallback = ({ reason }: { reason: string }) => void reasons.push(reason);
+beforeEach(() => {
+  reasons = [];
+  fallbacks.subscribe(onFallback);
+});
+afterEach(() => {
+  fallbacks.unsubscribe(onFallback);
+  jest.restoreAllMocks();
+});
 
 describeOnEachDatabase('A query', (kind) => {
   const server = useServer(kind);
 
-  test('is answered by its compiled form with the bytes of the ordinary execution', async () => {
-    const me = await server().addUser(['98765432101', '12', '-5']);
-    const other = await server().addUser(['3']);
-    const rarely = fc.integer({ min: 0, max: 9 }).map((number) => number === 0);
-    const usualAccept = fc.constantFrom(
-      '*/*',
-      'application/json',
-      'application/graphql-response+json,application/json;q=0.9',
-      'text/html;q=0.1, application/json',
-    );
-    const compiled = jest.spyOn(CompiledOperations.prototype, 'answer');
-    const answers = { errors: 0, compiled: 0, withFragments: 0, withLists: 0, withDirectives: 0 };
-    await fc.assert(
-      fc.asyncProperty(
-        fc.oneof(query(false), query(true)),
-        rarely,
-        fc.array(fc.boolean(), { minLength: 1, maxLength: 3 }),
-        rarely,
-        usualAccept,
-        async (query, anonymous, conditions, wrong, accept) => {
-          const ask = async (query: string, yes: boolean | undefined) => {
-            compiled.mockClear();
-            const response = await server().graphql(
-              { query, operationName: 'Q', variables: { me, other: wrong ? [] : other, yes } },
-              { as: anonymous ? null : me, headers: { accept } },
-            );
-            const headers = Object.fromEntries(response.headers);
-            for (const name of ['date', 'x-request-id']) delete headers[name];
-            return { status: response.status, headers, text: await response.text() };
-          };
-          for (const yes of conditions) {
-            const ordinary = await ask(query + BESIDE, yes);
-            // By Apollo Server's pipeline first, where it is compiled; and then before it.
-            expect(await ask(query, yes)).toEqual(ordinary);
-            expect(await ask(query, yes)).toEqual(ordinary);
-            const isCompiled = ((await compiled.mock.results[0]?.value) ?? null) !== null;
-            if (ordinary.text.includes('"errors"')) {
-              expect(isCompiled).toBe(false);
-              answers.errors++;
-            }
-            if (!isCompiled) continue;
-            answers.compiled++;
-            if (query.includes('\nfragment')) answers.withFragments++;
-            if (ordinary.text.includes('[{')) answers.withLists++;
-            if (/@.*\$yes/.test(query)) answers.withDirectives++;
-          }
-        },
-      ),
-      { numRuns: 400 },
-    );
-    compiled.mockRestore();
-    // Of each many, so that it is the compiled form that was compared.
-    for (const count of Object.values(answers)) expect(count).toBeGreaterThan(20);
-  }, 60_000);
-
   test.each(['B', ''])(
-    'is refused, the first time and later, for the operation %j it has not',
+    'is refused, the first time and later, for the operation %j, which it does not have',
     async (operationName) => {
       const query = `query A { __typename # ${operationName}\n}`;
       const search = new URLSearchParams({ query, operationName });
@@ -178,45 +58,83 @@ describeOnEachDatabase('A query', (kind) => {
         const [error] = (await json(response)).errors;
         expect(error.message).toBe(`Unknown operation named "${operationName}".`);
       }
+      expect(reasons).toEqual([]);
     },
   );
 
-  test('whose answer has errors is tried once in its compiled form', async () => {
-    const find = jest.spyOn(UserService.prototype, 'findViewer');
-    for (let time = 0; time < 3; time++) {
-      find.mockClear();
-      await server().graphql({ query: '{ viewer { once: id } }' });
-      // And executed by Apollo Server.
-      expect(find).toHaveBeenCalledTimes(2);
+  test('whose answer has errors is run twice at most, compiled and then executed, and its reads are made once', async () => {
+    const me = await server().addUser(['1']);
+    let read = 0;
+    const onStatement = () => void read++;
+    const resolver = jest.spyOn(UserResolver.prototype, 'viewer');
+    const query =
+      '{ viewer { id createdAt installations { id } } user(id: "of another user") { id } }';
+    statements.subscribe(onStatement);
+    try {
+      for (let time = 0; time < 3; time++) {
+        resolver.mockClear();
+        reasons = [];
+        read = 0;
+        const response = await server().graphql({ query }, { as: me });
+        const { data, errors } = await json(response);
+        expect(data).toMatchObject({ viewer: { id: me, installations: [{}] }, user: null });
+        expect(errors).toHaveLength(1);
+        expect(reasons).toEqual(['error_in_answer']);
+        expect(resolver).toHaveBeenCalledTimes(2);
+        // The user, and the list of installations.
+        expect(read).toBe(2);
+      }
+    } finally {
+      statements.unsubscribe(onStatement);
     }
-    find.mockRestore();
+  });
+
+  test('whose compilation fails is answered by Apollo’s execution', async () => {
+    const me = await server().addUser(['1']);
+    const query = 'query Uncompiled { viewer { id } }';
+    const spied = jest.spyOn(GraphQLSchema.prototype, 'getQueryType');
+    spied.mockImplementation(function (this: GraphQLSchema) {
+      if (new Error().stack?.includes('compile-query')) throw new Error('not compiled');
+      return getQueryType.call(this);
+    });
+    for (let time = 0; time < 2; time++) {
+      const response = await server().graphql({ query }, { as: me });
+      expect(await json(response)).toEqual({ data: { viewer: { id: me } } });
+    }
+    expect(reasons).toEqual(['compiler_failed', 'compiler_failed']);
   });
 });
 
 describe('Compiled operations', () => {
   const schema = buildSchema(`
-    type Query { greeting: String fails: Int! list: [Int] any: Any odd: Odd error: Raw later: Later page(size: Int): [Int] kept(value: Odd): Int }
-    type Later { greeting: String page: [Int] }
+    type Query {
+      greeting: String fails: Int! list: [Int] any: Any odd: Odd error: Raw later: Later
+      page(size: Int): [Int] kept(value: Odd): Int
+    }
+    type Mutation { change: Int }
+    type Later { greeting: String page(size: Int = 1): [Int] }
     scalar Odd
     scalar Raw
-    union Any = Query`);
-  const { odd, error, later, page } = schema.getQueryType()?.getFields() ?? ({} as any);
+    union Any = Later | Query`);
+  const { odd, error, later, page, list, any } = schema.getQueryType()?.getFields() ?? ({} as any);
   odd.resolve = () => 'odd';
   (schema.getType('Odd') as GraphQLScalarType).serialize = () => undefined;
   error.resolve = () => new Error('returned, not thrown');
-  later.resolve = () => ({
-    // biome-ignore lint/suspicious/noThenProperty: as query builders have it
-    then: (resolve: (value: unknown) => void) => resolve({ greeting: 'hello' }),
+  const greeting = Promise.resolve({ greeting: 'hello' });
+  // biome-ignore lint/suspicious/noThenProperty: as query builders have it
+  later.resolve = () => ({ then: greeting.then.bind(greeting) });
+  list.resolve = () => [1, null];
+  page.resolve = (_source: unknown, { size }: { size: number }) => Array(size).fill(0);
+  any.resolve = () => ({ __typename: 'Later', greeting: 'any' });
+  const caller = () => ({
+    context: { viewer: null, log: {}, reads: new RequestReads() } as unknown as Context,
   });
-  page.extensions = { compile: () => () => '[1,2,3]' };
-  const caller = () => ({ context: {} as Context });
-  const pageOfLater = (schema.getType('Later') as GraphQLObjectType).getFields().page as any;
+  const info = jest.fn<(details: object, message?: string) => void>();
+  beforeEach(() => void info.mockClear());
+  const createCompiled = () => new CompiledOperations(schema, { info });
 
-  /** Answers a request before its query is known, in Apollo Server's pipeline, and before that. */
-  async function ask(
-    body: GraphQLRequestBody & { query: string },
-    compiled = new CompiledOperations(schema),
-  ) {
+  /** Answers a request before its query is known, in Apollo Server's pipeline, and before the pipeline. */
+  async function ask(body: Body, compiled = createCompiled()) {
     const hooks = (await compiled.plugin.requestDidStart?.({} as any)) as any;
     const document = parse(body.query);
     const { context } = caller();
@@ -233,20 +151,40 @@ describe('Compiled operations', () => {
     return [unknown, inPipeline, await compiled.answer(body, caller())];
   }
 
-  test('answer in the pipeline, and from then on before it', async () => {
-    const answer = '{"data":{"__typename":"Query","greeting":null}}\n';
-    expect(await ask({ query: '{ __typename greeting }' })).toEqual([null, answer, answer]);
-    const named = { query: 'query A { __typename greeting }', operationName: 'A' };
-    expect(await ask(named)).toEqual([null, answer, answer]);
+  test.each<[string, Body, string]>([
+    ['anonymous', { query: '{ __typename greeting }' }, '{"__typename":"Query","greeting":null}'],
+    ['named', { query: 'query A { __typename }', operationName: 'A' }, '{"__typename":"Query"}'],
+    ['lists', { query: '{ list }' }, '{"list":[1,null]}'],
+    [
+      'arguments',
+      { query: 'query ($size: Int) { page(size: $size) }', variables: { size: 2 } },
+      '{"page":[0,0]}',
+    ],
+    [
+      'abstract types',
+      { query: '{ any { __typename ... on Later { greeting } } }' },
+      '{"any":{"__typename":"Later","greeting":"any"}}',
+    ],
+    ['thenables', { query: '{ later { greeting } }' }, '{"later":{"greeting":"hello"}}'],
+    [
+      'three conditions',
+      {
+        query: `query ($a: Boolean!, $b: Boolean!, $c: Boolean = true) {
+          greeting @skip(if: $a) list @include(if: $b) __typename @skip(if: $c)
+        }`,
+        variables: { a: true, b: false },
+      },
+      '{}',
+    ],
+  ])('answer in the pipeline, and from then on before it: %s', async (_what, body, data) => {
+    const answer = `{"data":${data}}\n`;
+    expect(await ask(body)).toEqual([null, answer, answer]);
+    expect(reasons).toEqual([]);
+    expect(info).not.toHaveBeenCalled();
   });
 
-  test('wait for whatever has a then', async () => {
-    const answer = '{"data":{"later":{"greeting":"hello"}}}\n';
-    expect(await ask({ query: '{ later { greeting } }' })).toEqual([null, answer, answer]);
-  });
-
-  test('count the forms that directives give to a query as so many queries', async () => {
-    const compiled = new CompiledOperations(schema);
+  test('count each variant of a query towards the bound of remembered text', async () => {
+    const compiled = createCompiled();
     const long = (text: string) => text.padEnd(50 * 1024, '.');
     const query = long(
       'query ($a: Boolean!, $b: Boolean!) { greeting @skip(if: $a) __typename @skip(if: $b) } #',
@@ -254,7 +192,7 @@ describe('Compiled operations', () => {
     const variables = { a: true, b: false };
     const answer = '{"data":{"__typename":"Query"}}\n';
     expect(await ask({ query, variables }, compiled)).toEqual([null, answer, answer]);
-    // Five together: one more is too many, though they are three texts.
+    // Four variants and one query fit; a second query is too many.
     const others = [long('{ greeting } #'), long('{ __typename } #')];
     for (const query of others) await ask({ query }, compiled);
     const known = others.map(
@@ -264,8 +202,8 @@ describe('Compiled operations', () => {
     expect(await Promise.all(known)).toEqual([true, true]);
   });
 
-  test('remember long queries only as far as their text is 256 KiB together', async () => {
-    const compiled = new CompiledOperations(schema);
+  test('remember long queries up to 256 KiB of text together', async () => {
+    const compiled = createCompiled();
     const queries = Array.from({ length: 100 }, (_, number) =>
       `query Q${number} { __typename } #`.padEnd(32 * 1024, '.'),
     );
@@ -277,34 +215,18 @@ describe('Compiled operations', () => {
     ]);
   });
 
-  test('write no list of an answer that has failed before', async () => {
-    const write = jest.fn(() => '[1,2,3]');
-    pageOfLater.extensions = { compile: () => write };
-    const answer = '{"data":{"later":{"page":[1,2,3]}}}\n';
-    expect(await ask({ query: '{ later { page } }' })).toEqual([null, answer, answer]);
-    expect(write).toHaveBeenCalled();
-    write.mockClear();
-    const resolve = later.resolve;
-    later.resolve = () => setImmediate({});
-    try {
-      expect(await ask({ query: '{ fails later { page } }' })).toEqual([null, null, null]);
-      await setImmediate();
-    } finally {
-      later.resolve = resolve;
-    }
-    expect(write).not.toHaveBeenCalled();
-  });
-
-  test('keep nothing of the variables that a query was first asked with', async () => {
-    const query = 'query ($page: Int, $a: Boolean!) { greeting @skip(if: $a) kept(value: $page) }';
-    const compiled = new CompiledOperations(schema);
+  test('keep nothing of the variables of the first request for a query', async () => {
+    const query =
+      'query ($value: Odd, $a: Boolean!) { greeting @skip(if: $a) kept(value: $value) }';
+    const compiled = createCompiled();
     const seen: WeakRef<object>[] = [];
     (schema.getType('Odd') as GraphQLScalarType).parseValue = () => {
       const value = {};
       seen.push(new WeakRef(value));
       return value;
     };
-    await ask({ query: query.replace('Int', 'Odd'), variables: { page: 1, a: true } }, compiled);
+    const variables = { value: 1, a: true };
+    expect((await ask({ query, variables }, compiled))[2]).toBe('{"data":{"kept":null}}\n');
     await setImmediate();
     setFlagsFromString('--expose-gc');
     runInNewContext('gc')();
@@ -312,17 +234,30 @@ describe('Compiled operations', () => {
     expect(seen.filter((value) => value.deref())).toEqual([]);
   });
 
-  test.each<[string, GraphQLRequestBody & { query: string }]>([
-    ['errors', { query: '{ fails }' }],
-    ['several operations', { query: 'query A { __typename } query B { __typename }' }],
-    ['lists that their fields do not write', { query: '{ list }' }],
-    ['lists with arguments', { query: '{ page(size: 1) }' }],
-    ['values that are none when they are written', { query: '{ odd }' }],
-    ['errors that are returned', { query: '{ error }' }],
-    ['abstract types', { query: '{ any { __typename } }' }],
-    ['introspection', { query: '{ __schema { description } }' }],
+  test.each<[string, string, Body]>([
+    ['null for a field that is not null', 'error_in_answer', { query: '{ fails }' }],
+    ['scalars that serialize to nothing', 'error_in_answer', { query: '{ odd }' }],
+    ['errors that are returned', 'error_in_answer', { query: '{ error }' }],
     [
-      'very many conditions',
+      'variables of another type',
+      'error_in_answer',
+      { query: 'query ($size: Int) { page(size: $size) }', variables: { size: 'two' } },
+    ],
+    [
+      'conditions that are null',
+      'error_in_answer',
+      { query: 'query ($a: Boolean = true) { greeting @skip(if: $a) }', variables: { a: null } },
+    ],
+    [
+      'several operations',
+      'several_operations',
+      { query: 'query A { __typename } query B { __typename }', operationName: 'A' },
+    ],
+    ['introspection', 'introspection', { query: '{ __schema { description } }' }],
+    ['mutations', 'not_a_query', { query: 'mutation { change }' }],
+    [
+      'more than three conditions',
+      'too_many_variants',
       {
         query: `query ($a: Boolean!, $b: Boolean!, $c: Boolean!, $d: Boolean!) {
           greeting @skip(if: $a) @include(if: $b) __typename @skip(if: $c) @include(if: $d)
@@ -330,23 +265,65 @@ describe('Compiled operations', () => {
         variables: { a: true, b: true, c: true, d: true },
       },
     ],
-    [
-      'conditions that are null',
-      { query: 'query ($a: Boolean = true) { greeting @skip(if: $a) }', variables: { a: null } },
-    ],
-  ])('leave to Apollo Server: %s', async (_what, body) => {
-    expect(await ask(body)).toEqual([null, null, null]);
+  ])('fall back, which is counted by its reason: %s', async (_what, reason, body) => {
+    const compiled = createCompiled();
+    const { length } = reasons;
+    expect(await ask(body, compiled)).toEqual([null, null, null]);
+    const counted = reasons.slice(length);
+    expect(new Set(counted)).toEqual(new Set([reason]));
+    // A query that was compiled is tried again before the pipeline; any other one waits for it.
+    expect(counted).toHaveLength(reason === 'error_in_answer' ? 2 : 1);
   });
 
-  test.each<[string, GraphQLRequestBody & { query: string }]>([
-    ['another operation', { query: 'query A { __typename }', operationName: 'B' }],
+  test('count a fallback once where it is before the pipeline', async () => {
+    const compiled = createCompiled();
+    const body = { query: '{ fails }' };
+    await ask(body, compiled);
+    reasons = [];
+    // Twice before the pipeline, and in the pipeline of the first one.
+    expect(await ask(body, compiled)).toEqual([null, null, null]);
+    expect(reasons).toEqual(['error_in_answer', 'error_in_answer']);
+  });
+
+  test('log a fallback once for each reason', async () => {
+    const compiled = createCompiled();
+    const bodies = ['{ fails }', '{ odd }', '{ __schema { description } }', 'mutation { change }'];
+    for (const query of [...bodies, ...bodies]) await ask({ query }, compiled);
+    const logged = info.mock.calls.map(([details]: any) => details.reason);
+    expect(logged).toEqual(['error_in_answer', 'introspection', 'not_a_query']);
+  });
+
+  const fieldsOf = (type: string) =>
+    jest.spyOn(schema.getType(type) as GraphQLObjectType, 'getFields');
+  test.each<[string, () => { mockImplementation(work: () => never): unknown }]>([
+    ['the document', () => jest.spyOn(schema, 'getQueryType')],
+    ['a variant', () => fieldsOf('Query')],
+    ['an object of an abstract type', () => fieldsOf('Later')],
+  ])('fall back and log it once where the compiler fails for %s', async (_what, spyOn) => {
+    const compiled = createCompiled();
+    spyOn().mockImplementation(() => {
+      throw new Error('not compiled');
+    });
+    for (const name of ['A', 'B']) {
+      const query = `query ${name} { any { ... on Later { greeting } } }`;
+      expect(await ask({ query }, compiled)).toEqual([null, null, null]);
+    }
+    expect(new Set(reasons)).toEqual(new Set(['compiler_failed']));
+    const logged = info.mock.calls.filter(([details]: any) => 'reason' in details);
+    expect(logged.map(([details]: any) => details.reason)).toEqual(['compiler_failed']);
+  });
+
+  test.each<[string, Body]>([
+    ['the name of another operation', { query: 'query A { __typename }', operationName: 'B' }],
     ['persisted queries', { query: '{ greeting }', extensions: { persistedQuery: {} } }],
+    ['extensions that are no object', { query: '{ greeting }', extensions: [] }],
     ['variables that are no object', { query: '{ greeting }', variables: [] }],
-    ['members that nobody knows', { query: '{ greeting }', other: true }],
-  ])('leave to Apollo Server, which checks the request first: %s', async (_what, body) => {
-    const compiled = new CompiledOperations(schema);
+    ['unknown members', { query: '{ greeting }', other: true }],
+  ])('do not answer before the pipeline, which checks the request: %s', async (_what, body) => {
+    const compiled = createCompiled();
     await ask({ query: body.query }, compiled);
     expect(await compiled.answer({ query: body.query }, caller())).not.toBeNull();
     expect(await compiled.answer(body, caller())).toBeNull();
+    expect(reasons).toEqual([]);
   });
 });

@@ -1,3 +1,5 @@
+import { jest } from '@jest/globals';
+import fc from 'fast-check';
 import {
   type DocumentNode,
   type ExecutionResult,
@@ -8,6 +10,7 @@ import {
   type GraphQLFieldResolver,
   type GraphQLIsTypeOfFn,
   type GraphQLObjectType,
+  type GraphQLOutputType,
   type GraphQLResolveInfo,
   GraphQLScalarType,
   GraphQLSchema,
@@ -17,18 +20,18 @@ import {
   getOperationAST,
   isAbstractType,
   isListType,
+  isObjectType,
   parse,
   responsePathAsArray,
-  TypeInfo,
-  visit,
-  visitWithTypeInfo,
 } from 'graphql';
 import { compileQuery } from '../../src/graphql/compile-query.js';
 import { CompiledOperations, stringifyResult } from '../../src/graphql/compiled-operations.js';
+import { createSchema, type Readers } from '../../src/graphql/schema.js';
 import { conditionsOf } from '../../src/graphql/selected-fields.js';
 import type { Context } from '../../src/session/context.js';
 import { RequestReads } from '../../src/session/request-reads.js';
-import type { Operation } from './random-operations.js';
+import { type Operation, randomOperations } from './random-operations.js';
+import type { TestServer } from './server.js';
 
 /** Of all objects: each has these fields. */
 const COMMON = `
@@ -62,7 +65,7 @@ const SCHEMA = `
     boxes(count: Int = 2): [Box!]!
     promised: [Box]! promisedInts: [Int]
     items: [Item]! things: [[Thing]!]! thing(at: Int = 0): Thing
-    lates: [Late] tested: Tested tests: [Tested!] either: [Either]
+    lates: [Late] tested: Tested tests: [Tested] either: [Either]
     odds: [Odd] odd(kind: String = "object"): Odd sureOdd: Odd!
     set: [Int!] generated: [Int]! thenable: String thenables: [Box]
     method(x: Int = 3): Any getter: Int shared: Int
@@ -358,7 +361,7 @@ const FAILING: Record<string, Resolver> = {
   nothingLater: async () => undefined,
   sure: async () => ({}),
   some: () => [{}, null, Promise.resolve({})],
-  many: () => [{}, Promise.resolve({}), Promise.reject(new Error('an item'))],
+  many: () => [Promise.resolve({}), Promise.reject(new Error('an item'))],
   items: () => [1, new Error('an item'), Promise.reject(new Error('another item'))],
   sureItems: () => [1, null],
   promisedItems: () => [1, Promise.resolve(null), Promise.resolve(2)],
@@ -378,7 +381,7 @@ const FAILING: Record<string, Resolver> = {
 };
 
 /** What the compared operations had, by how many of them. */
-export class Coverage {
+class Coverage {
   readonly counts: Record<string, number> = {};
 
   add(...features: string[]): void {
@@ -390,26 +393,27 @@ export class Coverage {
   }
 }
 
-/** What of an operation its compiled query must handle. */
-export function featuresOf(schema: GraphQLSchema, document: DocumentNode): Set<string> {
-  const features = new Set<string>();
-  const info = new TypeInfo(schema);
-  visit(
-    document,
-    visitWithTypeInfo(info, {
-      FragmentSpread: () => void features.add('fragments'),
-      InlineFragment: () => void features.add('inline fragments'),
-      Directive: () => void features.add('directives'),
-      Field({ arguments: values = [] }) {
-        const type = info.getType();
-        if (values.length > 0) features.add('arguments');
-        if (!type) return;
-        if (isListType(getNullableType(type))) features.add('lists');
-        if (isAbstractType(getNamedType(type))) features.add('abstract types');
-      },
-    }),
-  );
-  return features;
+/** Finds what of an operation its compiled query must handle. */
+function featureFinder(schema: GraphQLSchema): (query: string) => string[] {
+  const named = (is: (type: GraphQLOutputType) => boolean) => {
+    const types = Object.values(schema.getTypeMap()).filter(
+      (type) => isObjectType(type) && !type.name.startsWith('__'),
+    ) as GraphQLObjectType[];
+    const fields = types.flatMap((type) => Object.values(type.getFields()));
+    const names = fields.filter(({ type }) => is(type)).map(({ name }) => name);
+    return new RegExp(`\\b(${names.join('|') || '$.'})\\b`);
+  };
+  const features: [string, RegExp][] = [
+    ['fragments', /\.\.\.\w/],
+    ['inline fragments', /\.\.\. /],
+    ['directives', /@/],
+    ['conditions', /: \$c\d/],
+    ['arguments', /\w\(/],
+    ['lists', named((type) => isListType(getNullableType(type)))],
+    ['abstract types', named((type) => isAbstractType(getNamedType(type)))],
+  ];
+  return (query) =>
+    features.filter(([, pattern]) => pattern.test(query)).map(([feature]) => feature);
 }
 
 /** Compares compiled operations with `execute` of `graphql`. */
@@ -417,10 +421,12 @@ export class ExecutionComparison {
   readonly coverage = new Coverage();
   readonly #schema: GraphQLSchema;
   readonly #compiled: CompiledOperations;
+  readonly #featuresOf: (query: string) => string[];
 
   constructor(schema: GraphQLSchema) {
     this.#schema = schema;
     this.#compiled = new CompiledOperations(schema, { info: () => {} });
+    this.#featuresOf = featureFinder(schema);
   }
 
   /** @throws where the two answers differ, or their calls of resolvers */
@@ -449,12 +455,11 @@ export class ExecutionComparison {
     const first = response && stringifyResult(response.body.singleResult);
     const second = await this.#compiled.answer(body, { context: beforeIt });
 
-    const features = featuresOf(schema, document);
     if (expected.errors) {
       this.coverage.add('errors');
       expectSame([first, second], [null, null], 'an answer has errors');
     } else if (isCompilable(schema, document, variables)) {
-      this.coverage.add('compiled', ...features);
+      this.coverage.add('compiled', ...this.#featuresOf(query));
       const text = `${JSON.stringify(expected)}\n`;
       expectSame([first, second], [text, text], 'the answers differ');
       const calls = executed.calls.sort();
@@ -467,8 +472,95 @@ export class ExecutionComparison {
   }
 }
 
+/** The `Accept` of common clients. */
+const ACCEPTED = [
+  '*/*',
+  'application/json',
+  'application/graphql-response+json,application/json;q=0.9',
+  'text/html;q=0.1, application/json',
+];
+/** With another operation beside it, a query is not compiled. */
+const BESIDE = '\nquery Beside { __typename }';
+
+/** How a random operation is sent. */
+export interface Request {
+  readonly operation: Operation;
+  readonly anonymous: boolean;
+  readonly accept: string;
+}
+
+/** Compares compiled operations with Apollo's execution, over HTTP. */
+export class ServerComparison {
+  readonly coverage = new Coverage();
+  readonly requests: fc.Arbitrary<Request>;
+  readonly #server: TestServer;
+  readonly #viewer: string;
+  readonly #schema: GraphQLSchema;
+  readonly #answers = jest.spyOn(CompiledOperations.prototype, 'answer');
+  readonly #featuresOf: (query: string) => string[];
+
+  private constructor(server: TestServer, viewer: string, other: string) {
+    this.#server = server;
+    this.#viewer = viewer;
+    // Its resolvers are not called.
+    this.#schema = createSchema({} as Readers);
+    this.#featuresOf = featureFinder(this.#schema);
+    const scalars = {
+      ID: [...Array(12).fill(viewer), other, 'nobody', 17, '\u0000'],
+      String: ['Acme', 'acme', 'ACME', 'other', ''],
+    };
+    this.requests = fc.record({
+      operation: randomOperations(this.#schema, { scalars, depth: 4, oneNamed: true }),
+      anonymous: fc.integer({ min: 0, max: 9 }).map((number) => number === 9),
+      accept: fc.constantFrom(...ACCEPTED),
+    });
+  }
+
+  /** Adds users with installations. */
+  static async create(server: TestServer): Promise<ServerComparison> {
+    const viewer = await server.addUser(['98765432101', '12', '-5', '17']);
+    await server.database.query(
+      `UPDATE github_app_installation SET github_account_name = 'Ac"me', github_account_type = 'Organization'
+       WHERE neptun_user_id = $1 AND github_installation_id = '12'`,
+      [viewer],
+    );
+    return new ServerComparison(server, viewer, await server.addUser(['3']));
+  }
+
+  /** @throws where answers differ */
+  async compare({ operation, anonymous, accept }: Request): Promise<void> {
+    const { query, variables } = operation;
+    const send = async (query: string) => {
+      this.#answers.mockClear();
+      const response = await this.#server.graphql(
+        { query, operationName: 'Q', variables },
+        { as: anonymous ? null : this.#viewer, headers: { accept } },
+      );
+      const headers = Object.fromEntries(response.headers);
+      for (const name of ['date', 'x-request-id']) delete headers[name];
+      return { status: response.status, headers, text: await response.text() };
+    };
+    const executed = await send(query + BESIDE);
+    // By Apollo Server's pipeline, where it is compiled; and then before it.
+    expectSame(await send(query), executed, 'the answers in the pipeline differ');
+    expectSame(await send(query), executed, 'the answers before the pipeline differ');
+    const isWritten = ((await this.#answers.mock.results[0]?.value) ?? null) !== null;
+    const hasErrors = executed.text.includes('"errors"');
+    const isUsual = accept !== ACCEPTED.at(-1);
+    const isExpected = isUsual && !hasErrors && isCompilable(this.#schema, parse(query), variables);
+    expectSame(isWritten, isExpected, 'whether a compiled query answers');
+    if (hasErrors) this.coverage.add('errors');
+    if (isWritten) this.coverage.add('compiled', ...this.#featuresOf(query));
+  }
+
+  /** Ends its watch on the compiled queries. */
+  close(): void {
+    this.#answers.mockRestore();
+  }
+}
+
 /** Directives whose variables are null are an error only where `graphql` meets them. */
-export function isCompilable(
+function isCompilable(
   schema: GraphQLSchema,
   document: DocumentNode,
   variables: Operation['variables'],

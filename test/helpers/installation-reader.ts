@@ -2,6 +2,7 @@ import { BatchedReader, type ReaderDatabase } from '../../src/database/batched-r
 import type { Database } from '../../src/database/database.js';
 import { GithubAppInstallation } from '../../src/installations/github-app-installation.entity.js';
 import {
+  DOCUMENTED,
   INSTALLATION_SLOTS,
   type InstallationRow,
 } from '../../src/installations/installation.reader.js';
@@ -22,6 +23,7 @@ export function installationReader(
     {
       entity: GithubAppInstallation,
       by: 'neptunUserId',
+      columns: DOCUMENTED,
       owner: User,
       slots: INSTALLATION_SLOTS.documented,
     },
