@@ -39,7 +39,7 @@ const config = {
   globalTeardown: '<rootDir>/dist/test/helpers/global-teardown.js',
   // Most tests wait for a process or a database of their own.
   maxWorkers: 2,
-  testTimeout: 30_000,
+  testTimeout: 60_000,
 };
 
 export default config;

@@ -1,7 +1,7 @@
 /**
  * All timeouts, in milliseconds. Each layer outlasts the one below it, so that the caller times out last:
  *
- * - A read waits for a slot (400) and a shared statement (700); if that times out, for another slot (400)
+ * - A read waits for a slot (400) and a shared statement (400); if that times out, for another slot (400)
  *   and a statement of its own (1,200). A request's second read has what its first one left: below 3 s.
  * - A request, and the drain at shutdown, outlast all of that.
  */
@@ -18,7 +18,7 @@ export const CONNECTION_TIMEOUT = 1_000;
  */
 export const STATEMENT_TIMEOUT = 1_200;
 /** A statement that several reads share; after it, each read gets its own. */
-export const SHARED_STATEMENT_TIMEOUT = 700;
+export const SHARED_STATEMENT_TIMEOUT = 400;
 /** All reads of one request together. */
 export const READS_TIMEOUT =
   SLOT_TIMEOUT + SHARED_STATEMENT_TIMEOUT + SLOT_TIMEOUT + STATEMENT_TIMEOUT;

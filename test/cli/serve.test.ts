@@ -94,5 +94,5 @@ test('an unhandled error is logged, and exits with 1', async () => {
   });
   await failing.printed(/ready at/);
   expect(await failing.stop('SIGUSR2')).toBe(1);
-  expect(failing.stdout()).toMatch(/"level":60.*unforeseen.*"msg":"ended by an error that nobody/);
+  expect(failing.stdout()).toMatch(/"level":60.*unforeseen.*"msg":"ended by an unhandled error/);
 });

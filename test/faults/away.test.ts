@@ -4,7 +4,7 @@ import pg from 'pg';
 import { createCluster, findPostgres, type PostgresCluster } from '../helpers/postgres-cluster.js';
 import { startTestServer, type TestServer } from '../helpers/server.js';
 
-const QUERY = { query: '{ viewer { id } }' };
+const QUERY = { query: '{ viewer { id installations { id } } }' };
 const binaries = findPostgres();
 
 (binaries ? describe : describe.skip)('A PostgreSQL outage', () => {

@@ -15,7 +15,7 @@ import { size } from '../helpers/size.js';
 import { addCallers, underLoad } from './load.js';
 
 const ROUNDS = size(1, 10);
-jest.setTimeout(size(60_000, 300_000));
+jest.setTimeout(size(120_000, 300_000));
 
 /** A tmpfs. Mounting needs root, as in CI, or sudo; otherwise the test fails. */
 let disk: string;

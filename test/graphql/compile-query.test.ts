@@ -30,9 +30,17 @@ const FEATURES = ['compiled', 'fragments', 'inline fragments', 'directives', 'ar
 
 type Resolver = GraphQLFieldResolver<any, any>;
 
-describe('A compiled query', () => {
-  const schema = createCompiledSchema();
+const schema = createCompiledSchema();
 
+describe('Random operations', () => {
+  test('are nearly all valid before they are filtered', () => {
+    const operations = fc.sample(unfilteredOperations(schema, { scalars: SCALARS }), 300);
+    const valid = operations.filter(({ query }) => validate(schema, parse(query)).length === 0);
+    expect(valid.length).toBeGreaterThan(0.9 * operations.length);
+  });
+});
+
+describe('A compiled query', () => {
   test('gives the bytes and the resolver calls of `execute`, or falls back where that has errors', async () => {
     const comparison = new ExecutionComparison(schema);
     await fc.assert(
@@ -46,12 +54,6 @@ describe('A compiled query', () => {
       expect([feature, coverage.of(feature) > RUNS / 20]).toEqual([feature, true]);
     expect(coverage.of('not compiled')).toBeGreaterThan(0);
   }, 120_000);
-
-  test('is compared for operations of which nearly all are valid', () => {
-    const operations = fc.sample(unfilteredOperations(schema, { scalars: SCALARS }), 300);
-    const valid = operations.filter(({ query }) => validate(schema, parse(query)).length === 0);
-    expect(valid.length).toBeGreaterThan(0.9 * operations.length);
-  });
 
   /** Compares an operation, and returns the JSON of its `data`. */
   async function dataOf(query: string, variables = {}, of = schema): Promise<string> {

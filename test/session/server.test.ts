@@ -76,7 +76,7 @@ test('the context of a request holds its viewer and log, and is anonymous withou
   const buildFor = (cookie: string) =>
     contexts.opened({ headers: { cookie }, log } as FastifyRequest);
   const signedIn = await buildFor(await signIn('h3 v1', { id: 7 }));
-  expect(signedIn).toEqual({ viewer: { id: '7' }, log });
+  expect(signedIn.viewer).toEqual({ id: '7' });
   expect(signedIn.log).toBe(log);
-  expect(await buildFor('nonsense')).toEqual({ viewer: null, log });
+  expect((await buildFor('nonsense')).viewer).toBeNull();
 });
