@@ -6,7 +6,7 @@ import { holdsId } from './column-types.js';
 import type { Database } from './database.js';
 import { ReadQueue, type Reads } from './read-queue.js';
 import { readStatement } from './read-statement.js';
-import { rowClass } from './row-values.js';
+import { rowsOf } from './row-values.js';
 
 export type ReaderDatabase = Pick<Database, 'query' | 'tableOf'>;
 
@@ -29,11 +29,9 @@ export interface ReaderOptions {
   slots: Slots;
 }
 
-/** A row of the statement. */
-interface KeyRows {
-  key: string;
-  /** A JSON array of the values of each row; `null`: there is nothing by that key. */
-  rows: string | null;
+/** The one row of a statement: see `readStatement`. */
+interface Batch {
+  json: string | null;
 }
 
 interface Statement<Row> {
@@ -42,7 +40,7 @@ interface Statement<Row> {
   name: string;
   /** The type of the column that keys are compared with. */
   keyType: string;
-  RowClass: new (values: readonly unknown[], key: string) => Row;
+  rowsOf(key: string, values: readonly unknown[]): Row[];
 }
 
 /** Keys that one statement reads, at most. */
@@ -57,15 +55,15 @@ const BATCH_SIZE = 1_000;
 export class BatchedReader<Row> {
   readonly #database: ReaderDatabase;
   readonly #options: ReaderOptions;
-  readonly #shared: ReadQueue<Row[] | null, KeyRows>;
+  readonly #shared: ReadQueue<Row[] | null, Batch>;
   #statement: Statement<Row> | undefined;
 
   constructor(database: ReaderDatabase, options: ReaderOptions) {
     this.#database = database;
     this.#options = options;
     const query = (keys: string[], timeout: number) => this.#select(keys, timeout);
-    const succeeded = (reads: Reads<Row[] | null>, rows: KeyRows[]) => this.#answer(reads, rows);
-    const isolated = new ReadQueue<Row[] | null, KeyRows>({
+    const succeeded = (reads: Reads<Row[] | null>, rows: Batch[]) => this.#answer(reads, rows);
+    const isolated = new ReadQueue<Row[] | null, Batch>({
       size: 1,
       statements: options.slots.isolated,
       timeout: STATEMENT_TIMEOUT,
@@ -101,23 +99,23 @@ export class BatchedReader<Row> {
     return this.#shared.read(key);
   }
 
-  async #select(keys: string[], timeout: number): Promise<KeyRows[]> {
+  async #select(keys: string[], timeout: number): Promise<Batch[]> {
     const { text, name } = this.#statement as Statement<Row>;
     const values = [JSON.stringify(keys)];
-    return (await this.#database.query<KeyRows>(text, values, { name, timeout })).rows;
+    return (await this.#database.query<Batch>(text, values, { name, timeout })).rows;
   }
 
-  #answer(reads: Reads<Row[] | null>, rows: KeyRows[]): void {
-    const { RowClass } = this.#statement as Statement<Row>;
-    for (const { key, rows: json } of rows) {
-      const read = reads.get(key);
-      if (!read || json === null) continue;
-      const values = JSON.parse(json) as unknown[][];
-      read.resolve(values.map((row) => new RowClass(row, key)));
-      reads.delete(key);
-    }
+  #answer(reads: Reads<Row[] | null>, rows: Batch[]): void {
+    const { rowsOf } = this.#statement as Statement<Row>;
+    const found = JSON.parse(rows[0]?.json ?? '[]') as (string | unknown[])[];
     // V8 takes what `pg` keeps them in for long-lived, and would move a kilobyte of each request there too.
     rows.length = 0;
+    for (let at = 0; at < found.length; at += 2) {
+      const key = found[at] as string;
+      const read = reads.get(key);
+      read?.resolve(rowsOf(key, found[at + 1] as unknown[]));
+      reads.delete(key);
+    }
     for (const read of reads.values()) read.resolve(null);
   }
 
@@ -132,7 +130,7 @@ export class BatchedReader<Row> {
     const text = readStatement({ table, by: keyColumn, columns, owner: ownerTable });
     const name = `read_${hash('sha256', text).slice(0, 16)}`;
     const keyType = (ownerTable?.primary ?? keyColumn).type ?? '';
-    return { text, name, keyType, RowClass: rowClass<Row>(columns, by) };
+    return { text, name, keyType, rowsOf: rowsOf<Row>(columns, by) };
   }
 }
 

@@ -7,6 +7,9 @@ import { describeOnEachDatabase } from '../helpers/databases.js';
 import { installationReader } from '../helpers/installation-reader.js';
 import { useServer } from '../helpers/server.js';
 
+/** A key and the values of its rows, as a statement answers them. */
+type Found = [key: string, values: unknown[]];
+
 describeOnEachDatabase('A batched reader', (kind) => {
   const server = useServer(kind);
 
@@ -79,35 +82,39 @@ describeOnEachDatabase('A batched reader', (kind) => {
   });
 
   test.each([
-    ['as they come', <Row>(rows: Row[]) => rows],
-    ['in reverse', <Row>(rows: Row[]) => rows.reverse()],
-    ['doubled', <Row>(rows: Row[]) => rows.flatMap((row) => [row, row])],
-    ['doubled in reverse', <Row>(rows: Row[]) => [...rows, ...rows].reverse()],
-    ['without those that have none', (rows: any[]) => rows.filter(({ rows }) => rows !== null)],
-    ['among rows of other keys', (rows: any[]) => [{ key: 'other', rows: '[[0]]' }, ...rows]],
-  ])('matches rows to reads by key: %s', async (_order, reorder) => {
-    const { addUser, database } = server();
-    const reader = installationReader(database, async (...statement) => {
-      const { rows } = await database.query<never>(...statement);
-      return { rows: reorder(rows) };
-    });
-    const users = [
-      { id: 'absent before', githubIds: null },
-      { id: await addUser(['11', '12']), githubIds: ['11', '12'] },
-      { id: await addUser([]), githubIds: [] },
-      { id: 'absent between', githubIds: null },
-      { id: await addUser(['21']), githubIds: ['21'] },
-      { id: await addUser(['31', '32', '33']), githubIds: ['31', '32', '33'] },
-      { id: 'absent after', githubIds: null },
-    ];
-    const read = await Promise.all(users.map(({ id }) => reader.read(id)));
-    const githubIds = read.map((rows) =>
-      rows ? rows.map((row) => row.githubInstallationId) : null,
-    );
-    expect(githubIds).toEqual(users.map((user) => user.githubIds));
-    for (const [at, rows] of read.entries())
-      for (const row of rows ?? []) expect(row.neptunUserId).toBe(users[at]?.id);
-  });
+    ['as they come', (found: Found[]) => found],
+    ['in reverse', (found: Found[]) => found.reverse()],
+    ['doubled', (found: Found[]) => found.flatMap((one) => [one, one])],
+    ['doubled in reverse', (found: Found[]) => [...found, ...found].reverse()],
+    ['among rows of other keys', (found: Found[]) => [['other', [0, '', '', '']], ...found]],
+  ] as [string, (found: Found[]) => Found[]][])(
+    'matches rows to reads by key: %s',
+    async (_order, reorder) => {
+      const { addUser, database } = server();
+      const reader = installationReader(database, async (...statement) => {
+        const { rows } = await database.query<{ json: string }>(...statement);
+        const pairs: unknown[] = JSON.parse(rows[0]?.json ?? '[]');
+        const found = pairs.flatMap((key, at) => (at % 2 === 0 ? [[key, pairs[at + 1]]] : []));
+        return { rows: [{ json: JSON.stringify(reorder(found as Found[]).flat()) }] as never[] };
+      });
+      const users = [
+        { id: 'absent before', githubIds: null },
+        { id: await addUser(['11', '12']), githubIds: ['11', '12'] },
+        { id: await addUser([]), githubIds: [] },
+        { id: 'absent between', githubIds: null },
+        { id: await addUser(['21']), githubIds: ['21'] },
+        { id: await addUser(['31', '32', '33']), githubIds: ['31', '32', '33'] },
+        { id: 'absent after', githubIds: null },
+      ];
+      const read = await Promise.all(users.map(({ id }) => reader.read(id)));
+      const githubIds = read.map((rows) =>
+        rows ? rows.map((row) => row.githubInstallationId) : null,
+      );
+      expect(githubIds).toEqual(users.map((user) => user.githubIds));
+      for (const [at, rows] of read.entries())
+        for (const row of rows ?? []) expect(row.neptunUserId).toBe(users[at]?.id);
+    },
+  );
 
   test('isolates the reads of a batch that fails, so that one bad key harms no other', async () => {
     const { addUser, database } = server();
@@ -136,7 +143,7 @@ describeOnEachDatabase('A batched reader', (kind) => {
     const reader = installationReader(database, async (...statement) => {
       const { rows } = await database.query<never>(...statement);
       return {
-        rows: spoilt ? (rows.map((row: object) => ({ ...row, rows: '[[' })) as never[]) : rows,
+        rows: spoilt ? ([{ json: '[[' }] as never[]) : rows,
       };
     });
     await expect(reader.read(userId)).rejects.toThrow(SyntaxError);
