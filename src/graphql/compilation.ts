@@ -3,13 +3,11 @@ import {
   defaultTypeResolver,
   type FieldNode,
   type GraphQLAbstractType,
-  type GraphQLField,
   type GraphQLLeafType,
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLResolveInfo,
   type GraphQLSchema,
-  getArgumentValues,
   getNullableType,
   isAbstractType,
   isLeafType,
@@ -17,10 +15,10 @@ import {
   isNonNullType,
   isObjectType,
   type OperationDefinitionNode,
-  visit,
 } from 'graphql';
 import type { Path } from 'graphql/jsutils/Path.js';
 import { quote } from '../json.js';
+import { compileArguments } from './compile-inputs.js';
 import { concatenateLater, isPromise, type Text, then } from './json-text.js';
 import type { SelectedFields } from './selected-fields.js';
 
@@ -117,7 +115,12 @@ export class Compilation {
     const writeResolved: Write = (source, run, parentPath) => {
       const path = { prev: parentPath, key, typename: parent.name };
       const resolveField = resolve ?? defaultFieldResolver;
-      const value = resolveField(source, argumentsOf(run), run.context, infoOf(run, path));
+      const value = resolveField(
+        source,
+        argumentsOf(run.variableValues),
+        run.context,
+        infoOf(run, path),
+      );
       const text = isPromise(value)
         ? then(value, (settled) => write(settled, run, path))
         : write(value, run, path);
@@ -125,11 +128,12 @@ export class Compilation {
     };
     const type = getNullableType(field.type);
     if (resolve || field.args.length > 0 || !isLeafType(type)) return writeResolved;
+    const writeLeaf = compileLeaf(type);
     // Most fields are properties with plain values, for which `defaultFieldResolver` needs neither path nor info.
     return (source, run, parentPath) => {
       const value = propertyOf(source, name);
       return typeof value === 'string' || typeof value === 'number'
-        ? prefix + writeLeaf(type, value)
+        ? prefix + writeLeaf(value)
         : writeResolved(source, run, parentPath);
     };
   }
@@ -153,7 +157,7 @@ export class Compilation {
 
   /** Of a value that is there. */
   #nullable(type: GraphQLOutputType, selected: Selected): Write {
-    if (isLeafType(type)) return (value) => writeLeaf(type, value);
+    if (isLeafType(type)) return compileLeaf(type);
     if (isListType(type)) {
       const writeItem = this.#value(type.ofType, selected);
       return (list, run, prev) => {
@@ -250,21 +254,6 @@ function propertyOf(source: unknown, name: string): unknown {
     : undefined;
 }
 
-/** Arguments without variables are the same each time; resolvers get an object of their own, as from `graphql`. */
-function compileArguments(field: GraphQLField<unknown, unknown>, node: FieldNode) {
-  let usesVariables = false;
-  visit(node, {
-    SelectionSet: () => false,
-    Directive: () => false,
-    Variable() {
-      usesVariables = true;
-    },
-  });
-  if (usesVariables) return (run: Run) => getArgumentValues(field, node, run.variableValues);
-  const constant = getArgumentValues(field, node);
-  return () => ({ ...constant });
-}
-
 function itemsOf(list: unknown): readonly unknown[] {
   if (Array.isArray(list)) return list;
   const iterable = typeof list === 'object' ? (list as Iterable<unknown> | null) : null;
@@ -272,12 +261,15 @@ function itemsOf(list: unknown): readonly unknown[] {
   return Array.from(iterable);
 }
 
-function writeLeaf(type: GraphQLLeafType, value: unknown): string {
-  const serialized: unknown = type.serialize(value);
-  if (serialized === null || serialized === undefined) throw new Error('null');
-  if (typeof serialized === 'string') return quote(serialized);
-  const text: string | undefined = JSON.stringify(serialized);
-  // A promise, which `graphql` waits for, or a function, which JSON leaves out.
-  if (text === undefined || isPromise(serialized)) throw new Error('not JSON');
-  return text;
+function compileLeaf(type: GraphQLLeafType): (value: unknown) => string {
+  const write = type.extensions.needsNoEscapes ? (text: string) => `"${text}"` : quote;
+  return (value) => {
+    const serialized: unknown = type.serialize(value);
+    if (typeof serialized === 'string') return write(serialized);
+    if (serialized === null || serialized === undefined) throw new Error('null');
+    const text: string | undefined = JSON.stringify(serialized);
+    // A promise, which `graphql` waits for, or a function, which JSON leaves out.
+    if (text === undefined || isPromise(serialized)) throw new Error('not JSON');
+    return text;
+  };
 }

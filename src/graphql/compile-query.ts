@@ -1,12 +1,12 @@
 import {
   type DocumentNode,
   type GraphQLSchema,
-  getVariableValues,
   Kind,
   type OperationDefinitionNode,
   OperationTypeNode,
 } from 'graphql';
 import { Compilation, type Write } from './compilation.js';
+import { compileVariables } from './compile-inputs.js';
 import type { Text } from './json-text.js';
 import { conditionsOf, SelectedFields } from './selected-fields.js';
 
@@ -50,14 +50,13 @@ export function compileQuery(
   if (conditions.introspects) return 'introspection';
   const names = [...conditions.variables];
   if (names.length > MAX_CONDITIONS) return 'too_many_variants';
+  const coerceVariables = compileVariables(schema, operation.variableDefinitions ?? []);
   const variants = new Map<string, Write>();
   return {
     name: operation.name?.value ?? null,
     variants: 2 ** names.length,
     execute(inputs, context) {
-      const definitions = operation.variableDefinitions ?? [];
-      const { coerced, errors } = getVariableValues(schema, definitions, inputs);
-      if (errors) throw errors[0];
+      const coerced = coerceVariables(inputs);
       const outcomes = names.map((name) => [name, coerced[name]] as const);
       // A variable with a default may be null, which no directive takes.
       if (outcomes.some(([, outcome]) => typeof outcome !== 'boolean')) throw new Error('null');

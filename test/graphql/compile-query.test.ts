@@ -108,6 +108,13 @@ describe('A compiled query', () => {
       Item: { f: (_source, args) => args.x++ },
     });
     expect(await dataOf('{ list { f(x: 1) } }', {}, of)).toBe('{"list":[{"f":1},{"f":1}]}');
+    const ofLists = schemaOf('type Query { list: [Item] } type Item { size(x: [Int]): Int }', {
+      Query: { list: () => [1, 2] },
+      Item: { size: (_source, args) => args.x.push(0) },
+    });
+    expect(await dataOf('{ list { size(x: [1]) } }', {}, ofLists)).toBe(
+      '{"list":[{"size":2},{"size":2}]}',
+    );
   });
 
   test('fails for an argument that must not be null, also where no resolver takes it', async () => {
