@@ -17,6 +17,8 @@ export interface Seal {
 /** h3 v1 derives keys with 1 iteration, h3 v2 with 8,192; the seal does not record which. */
 const ITERATIONS = [1, 8192] as const;
 const KEY_BYTES = 32;
+/** Characters; it ends the seal. */
+export const HMAC_LENGTH = 43;
 const SEAL =
   /^(Fe26\.2\*\w*\*([\w-]{1,128})\*([\w-]{22})\*([\w-]{1,16384})\*([1-9]\d{0,15})?)\*([\w-]{1,128})\*([\w-]{43})$/;
 
