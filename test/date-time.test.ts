@@ -30,7 +30,7 @@ describeOnEachDatabase('An instant', (kind) => {
   });
 
   test('is the same for PostgreSQL and JavaScript', async () => {
-    const { database } = server();
+    const { sql } = server();
     const dates = fc.date({
       min: new Date('-004000-01-01T00:00:00Z'),
       max: new Date('+200000-01-01T00:00:00Z'),
@@ -38,7 +38,7 @@ describeOnEachDatabase('An instant', (kind) => {
     });
     await fc.assert(
       fc.asyncProperty(fc.array(dates, { minLength: 50, maxLength: 50 }), async (dates) => {
-        const { rows } = await database.query<{ text: string }>(
+        const rows = await sql<{ text: string }>(
           `SELECT to_json(date '1970-01-01' + days::int + milliseconds * INTERVAL '1 ms')::text AS text
            FROM ROWS FROM (json_to_recordset($1::json) AS (days int, milliseconds int)) WITH ORDINALITY AS t(days, milliseconds, place)
            ORDER BY place`,

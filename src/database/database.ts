@@ -50,15 +50,18 @@ export class Database {
   }
 
   /**
-   * @param read only of a statement that reads: each connection prepares it once under this name, instead
-   *   of planning it anew each time, and it is repeated once, in the same time, when its connection dies
+   * Runs a statement of the read path: each connection prepares it once under its name, instead of planning it anew
+   * each time, and it is repeated once, in the same time, when its connection dies.
+   *
    * @throws {DatabaseNotReadyError} before the migrations are applied; else as the driver does
    */
-  async query<Row>(text: string, values?: unknown[], read?: ReadOptions): Promise<{ rows: Row[] }> {
+  async query<Row>(
+    text: string,
+    values: unknown[],
+    { name, timeout }: ReadOptions,
+  ): Promise<{ rows: Row[] }> {
     if (this.#reason !== null) throw new DatabaseNotReadyError();
-    const { name, timeout = STATEMENT_TIMEOUT } = read ?? {};
     const query = { name, text, values, query_timeout: timeout };
-    if (name === undefined) return this.#pool.query(query);
     // `query_timeout` excludes the wait for a connection, and the embedded database ignores it.
     const result = this.#read<Row>(query, Date.now() + timeout);
     return within(timeout, result, () => new StatementLateError());

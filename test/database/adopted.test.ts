@@ -56,7 +56,7 @@ describeOnEachDatabase('Tables as the first user has them', (kind) => {
   let database: TestDatabase;
   let server: TestServer;
   let dump: unknown[];
-  const dumpNow = async () => (await server.database.query(DUMP)).rows;
+  const dumpNow = async () => await server.sql(DUMP);
   beforeAll(async () => {
     database = await createDatabase(kind);
     await execute(database, ABROAD);
@@ -154,7 +154,7 @@ describeOnEachDatabase('Tables as the first user has them', (kind) => {
   });
 
   test('have no user of whom only installations are left', async () => {
-    await server.database.query(
+    await server.sql(
       `INSERT INTO github_app_installation VALUES (100, 77, 1, ${ACCOUNT}, now(), now())`,
     );
     expect(await statusOf(server, '77')).toBe(404);
@@ -162,11 +162,11 @@ describeOnEachDatabase('Tables as the first user has them', (kind) => {
 
   test('show what another program writes while we run, as it is committed', async () => {
     const insert = `INSERT INTO github_app_installation VALUES (101, 2, 9, ${ACCOUNT}, now(), now())`;
-    await server.database.query(insert);
+    await server.sql(insert);
     expect(await json(await server.rest('2'))).toMatchObject([{ id: 101 }]);
-    await server.database.query('DELETE FROM github_app_installation WHERE id = 101');
+    await server.sql('DELETE FROM github_app_installation WHERE id = 101');
     expect(await json(await server.rest('2'))).toEqual([]);
-    await server.database.query("INSERT INTO neptun_user VALUES (78, 'c@example.com')");
+    await server.sql("INSERT INTO neptun_user VALUES (78, 'c@example.com')");
     expect(await json(await server.rest('78'))).toEqual([]);
   });
 
@@ -175,8 +175,8 @@ describeOnEachDatabase('Tables as the first user has them', (kind) => {
   });
 
   test('may get columns of another program while we run', async () => {
-    await server.database.query('ALTER TABLE github_app_installation ADD suspended_at timestamptz');
-    await server.database.query('ALTER TABLE neptun_user ADD github_installations json');
+    await server.sql('ALTER TABLE github_app_installation ADD suspended_at timestamptz');
+    await server.sql('ALTER TABLE neptun_user ADD github_installations json');
     expect(await json(await server.rest('1'))).toHaveLength(3);
     const query = '{viewer{id createdAt installations{id}}}';
     const { data } = await json(await server.graphql({ query }, { as: '1' }));
@@ -225,7 +225,7 @@ describeOnEachDatabase('Tables whose user ids are', (kind) => {
     const database = await createDatabase(kind);
     await execute(database, ABROAD);
     const server = await startOn(database, tablesOf(of) + rowsOf(of));
-    const before = (await server.database.query(DUMP)).rows;
+    const before = await server.sql(DUMP);
     const installations = await json(await server.rest(user));
     expect(installations).toMatchObject([{ id: 3 }, { id: 5 }, { id: 7 }]);
     const rounded = time === 'timestamptz(0)';
@@ -245,7 +245,7 @@ describeOnEachDatabase('Tables whose user ids are', (kind) => {
     expect(data.viewer.installations[0]).toMatchObject({ neptunUserId: user });
     expect(await json(await server.rest(other))).toEqual([]);
     expect(await statusOf(server, nobody)).toBe(404);
-    expect((await server.database.query(DUMP)).rows).toEqual(before);
+    expect(await server.sql(DUMP)).toEqual(before);
     await server.close();
     await database.remove();
   });

@@ -152,10 +152,10 @@ describeOnEachDatabase('A batched reader', (kind) => {
   });
 
   test('reads tables that other programs have given columns of any name', async () => {
-    const { database, addUser } = server();
+    const { database, sql, addUser } = server();
     const userId = await addUser(['1']);
-    await database.query('ALTER TABLE neptun_user ADD k text, ADD key text, ADD rows text');
-    await database.query(
+    await sql('ALTER TABLE neptun_user ADD k text, ADD key text, ADD rows text');
+    await sql(
       'ALTER TABLE github_app_installation ADD k text, ADD key text, ADD rows text, ADD i text',
     );
     expect(await installationReader(database).read(userId)).toHaveLength(1);
@@ -188,10 +188,10 @@ describeOnEachDatabase('A batched reader', (kind) => {
   test.each([0, 1, 100, 1_000, 10_000])(
     'reads %i installations of one user whole and in order',
     async (count) => {
-      const { database, addUser } = server();
+      const { database, sql, addUser } = server();
       const userId = await addUser([], `many, "${count}" 😀`);
       // Their ids come in no order.
-      await database.query(
+      await sql(
         `INSERT INTO github_app_installation (id, neptun_user_id, github_installation_id)
          SELECT 1000000 + $2::int * 1000 + n * 7919 % 10007, $1, n FROM generate_series(1, $2::int) n`,
         [userId, count],
@@ -201,24 +201,24 @@ describeOnEachDatabase('A batched reader', (kind) => {
       expect(ids).toEqual([...new Set(ids)].sort((one, other) => one - other));
       expect(new Set(rows.map((row) => row.githubInstallationId)).size).toBe(count);
       expect(rows.every((row) => row.neptunUserId === userId)).toBe(true);
-      await database.query('DELETE FROM neptun_user WHERE id = $1', [userId]);
+      await sql('DELETE FROM neptun_user WHERE id = $1', [userId]);
     },
   );
 
   test('is answered from an index that holds all its columns, in its order', async () => {
-    const { database } = server();
-    await database.query(
+    const { database, sql } = server();
+    await sql(
       "INSERT INTO neptun_user (id) SELECT 'indexed ' || n FROM generate_series(1, 1000) n",
     );
-    await database.query(`
+    await sql(`
       INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
       SELECT 'indexed ' || n % 1000 + 1, n FROM generate_series(1, 5000) n`);
-    await database.query('VACUUM ANALYZE neptun_user, github_app_installation');
+    await sql('VACUUM ANALYZE neptun_user, github_app_installation');
     const plan: string[] = [];
-    const reader = installationReader(database, async (text, values) => {
-      const lines = await database.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${text}`, values);
-      plan.push(...lines.rows.map((row) => row['QUERY PLAN']));
-      return database.query(text, values);
+    const reader = installationReader(database, async (text, values, options) => {
+      const lines = await sql<{ 'QUERY PLAN': string }>(`EXPLAIN ${text}`, values);
+      plan.push(...lines.map((row) => row['QUERY PLAN']));
+      return database.query(text, values, options);
     });
     expect(await reader.read('indexed 1')).toHaveLength(5);
     expect(plan.join('\n')).toContain('Index Only Scan using github_app_installation_read_idx');

@@ -87,11 +87,11 @@ const binaries = findPostgres();
   });
 
   test('is distinguished from an invalid statement, which causes 500 without SQL in the response', async () => {
-    await server.database.query('ALTER TABLE github_app_installation RENAME TO hidden');
+    await server.sql('ALTER TABLE github_app_installation RENAME TO hidden');
     const rest = await server.rest(userId);
     const body = await rest.text();
     const graphql = await (await server.graphql(QUERY, { as: userId })).text();
-    await server.database.query('ALTER TABLE hidden RENAME TO github_app_installation');
+    await server.sql('ALTER TABLE hidden RENAME TO github_app_installation');
     expect(rest.status).toBe(500);
     expect(JSON.parse(graphql).errors[0].extensions).toEqual({ code: 'INTERNAL_SERVER_ERROR' });
     for (const text of [body, graphql])

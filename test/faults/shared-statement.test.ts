@@ -24,7 +24,7 @@ const BAD_ROWS = `
 describeOnPostgres('Reads that share one statement', () => {
   const server = useServer('PostgreSQL');
   beforeAll(async () => {
-    await server().database.query(BAD_ROWS);
+    await server().sql(BAD_ROWS);
     await server().addUser(['100'], 'slow');
     await server().addUser(['101'], 'impossible');
   });
@@ -43,8 +43,7 @@ describeOnPostgres('Reads that share one statement', () => {
 
   /** Users' own times take longer than any time-out, until the work is done. */
   async function whileTimesAreSlow(work: () => Promise<void>): Promise<void> {
-    const { database } = server();
-    await database.query(`
+    await server().sql(`
       ALTER TABLE neptun_user RENAME TO user_row;
       CREATE VIEW neptun_user AS
         SELECT id, created_at + (pg_sleep(10) IS NULL)::int * INTERVAL '0' AS created_at, updated_at
@@ -52,16 +51,14 @@ describeOnPostgres('Reads that share one statement', () => {
     try {
       await work();
     } finally {
-      await database.query('DROP VIEW neptun_user; ALTER TABLE user_row RENAME TO neptun_user');
+      await server().sql('DROP VIEW neptun_user; ALTER TABLE user_row RENAME TO neptun_user');
     }
   }
 
   async function throughNetwork(
     work: (far: Database, proxy: FaultProxy) => Promise<void>,
   ): Promise<void> {
-    const { rows } = await server().database.query<{ name: string }>(
-      'SELECT current_database() AS name',
-    );
+    const rows = await server().sql<{ name: string }>('SELECT current_database() AS name');
     const url = new URL(process.env.TEST_DATABASE_URL ?? '');
     url.pathname = rows[0]?.name ?? '';
     const proxy = await startFaultProxy(url.href);

@@ -44,7 +44,7 @@ describeOnEachDatabase('POST /graphql', (kind) => {
         )
       ).data.viewer;
     const set = (times: string) =>
-      server().database.query(`UPDATE neptun_user SET ${times} WHERE id = $1`, [me]);
+      server().sql(`UPDATE neptun_user SET ${times} WHERE id = $1`, [me]);
     const created = '2020-02-29T10:00:00.120Z';
     const changed = '2021-12-31T23:59:59.999Z';
     await set(`created_at = '${created}', updated_at = '${changed}'`);

@@ -519,7 +519,7 @@ export class ServerComparison {
   /** Adds users with installations. */
   static async create(server: TestServer): Promise<ServerComparison> {
     const viewer = await server.addUser(['98765432101', '12', '-5', '17']);
-    await server.database.query(
+    await server.sql(
       `UPDATE github_app_installation SET github_account_name = 'Ac"me', github_account_type = 'Organization'
        WHERE neptun_user_id = $1 AND github_installation_id = '12'`,
       [viewer],

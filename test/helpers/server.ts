@@ -18,6 +18,8 @@ export const UNLIMITED = {
 
 /** A complete server, with HTTP and its own database. */
 export interface TestServer extends RunningServer {
+  /** Runs SQL for a test, for as long as it takes. */
+  sql<Row>(text: string, values?: unknown[]): Promise<Row[]>;
   /** @returns the user id */
   addUser(githubInstallationIds?: string[], id?: string): Promise<string>;
   /** Adds installations with the GitHub ids from 1 to `count`. */
@@ -48,12 +50,15 @@ export async function startTestServer(database: TestDatabase, env = {}): Promise
     if (as) headers.set('cookie', await cookieOf(as));
     return fetch(`${server.url}${path}`, { ...init, headers });
   };
+  const sql = <Row>(text: string, values?: unknown[]): Promise<Row[]> =>
+    server.database.dataSource.query(text, values);
   return {
     ...server,
+    sql,
     async addUser(githubInstallationIds = [], id = `user-${randomUUID()}`) {
-      await server.database.query('INSERT INTO neptun_user (id) VALUES ($1)', [id]);
+      await sql('INSERT INTO neptun_user (id) VALUES ($1)', [id]);
       for (const githubId of githubInstallationIds) {
-        await server.database.query(
+        await sql(
           'INSERT INTO github_app_installation (neptun_user_id, github_installation_id) VALUES ($1, $2)',
           [id, githubId],
         );
@@ -61,7 +66,7 @@ export async function startTestServer(database: TestDatabase, env = {}): Promise
       return id;
     },
     async addInstallations(userId, count) {
-      await server.database.query(
+      await sql(
         `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
          SELECT $1, n FROM generate_series(1, $2::int) n`,
         [userId, count],

@@ -80,9 +80,9 @@ describeOnEachDatabase('Private, inert responses', (kind) => {
 
   test('500', async () => {
     const me = await server().addUser();
-    await server().database.query('ALTER TABLE neptun_user RENAME TO hidden');
+    await server().sql('ALTER TABLE neptun_user RENAME TO hidden');
     const answers = [await server().rest(me), await server().graphql(QUERY, { as: me })];
-    await server().database.query('ALTER TABLE hidden RENAME TO neptun_user');
+    await server().sql('ALTER TABLE hidden RENAME TO neptun_user');
     expect(answers.map(({ status }) => status)).toEqual([500, 200]);
     answers.forEach(expectPrivateData);
   });

@@ -13,11 +13,7 @@ describeOnEachDatabase('Invalid HTTP', (kind) => {
 
   test('is not answered within another response', async () => {
     const userId = await server().addUser();
-    await server().database.query(
-      `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
-       SELECT $1, n FROM generate_series(1, ${INSTALLATIONS}) n`,
-      [userId],
-    );
+    await server().addInstallations(userId, INSTALLATIONS);
     const socket = connect(Number(new URL(server().url).port), '127.0.0.1');
     let received = '';
     socket.setEncoding('latin1').on('data', (text) => {

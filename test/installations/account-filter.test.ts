@@ -15,7 +15,7 @@ describeOnEachDatabase('Installations of an account', (kind) => {
       [null, null],
     ];
     for (const [at, account] of accounts.entries())
-      await server().database.query(
+      await server().sql(
         `INSERT INTO github_app_installation (neptun_user_id, github_installation_id,
            github_account_name, github_account_type) VALUES ($1, $2, $3, $4)`,
         [me, at + 1, ...account],

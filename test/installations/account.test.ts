@@ -10,10 +10,10 @@ describeOnEachDatabase('The account of an installation', (kind) => {
   const server = useServer(kind);
 
   async function userWithAccounts(accounts: Record<string, unknown>[]): Promise<string> {
-    const { addUser, database } = server();
+    const { addUser, sql } = server();
     const userId = await addUser();
     for (const [at, account] of accounts.entries())
-      await database.query(
+      await sql(
         `INSERT INTO github_app_installation (neptun_user_id, github_installation_id, github_account_id,
            github_account_name, github_account_type, github_account_avatar_url)
          VALUES ($1, $2, $3, $4, $5, $6)`,

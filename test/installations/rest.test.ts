@@ -51,7 +51,7 @@ describeOnEachDatabase('GET /api/users/{user_id}/installations', (kind) => {
 
   test('leaves no row out for a time that is infinite', async () => {
     const userId = await server().addUser(['5', '6']);
-    await server().database.query(
+    await server().sql(
       `UPDATE github_app_installation SET updated_at = 'infinity', created_at = '-infinity'
        WHERE neptun_user_id = $1 AND github_installation_id = 5`,
       [userId],
@@ -63,7 +63,7 @@ describeOnEachDatabase('GET /api/users/{user_id}/installations', (kind) => {
   test('sees a row as soon as it is committed', async () => {
     const userId = await server().addUser();
     await server().rest(userId);
-    await server().database.query(
+    await server().sql(
       'INSERT INTO github_app_installation (neptun_user_id, github_installation_id) VALUES ($1, 7)',
       [userId],
     );
@@ -151,9 +151,7 @@ describeOnEachDatabase('GET /api/users/{user_id}/installations', (kind) => {
       const head = await server().rest(userId, { method: 'HEAD', headers });
       expect([head.status, head.headers.get('content-length')]).toEqual([304, null]);
     }
-    await server().database.query('DELETE FROM github_app_installation WHERE neptun_user_id = $1', [
-      userId,
-    ]);
+    await server().sql('DELETE FROM github_app_installation WHERE neptun_user_id = $1', [userId]);
     const changed = await server().rest(userId, { headers: { 'if-none-match': etag } });
     expect(changed.status).toBe(200);
   });

@@ -30,9 +30,9 @@ describeOnEachDatabase('The settings URL of an installation', (kind) => {
     ['an account of unknown type', 'octocat', null, null],
     ['an unknown account', null, null, null],
   ])('of %s', async (_account, login, type, expected) => {
-    const { addUser, database, graphql } = server();
+    const { addUser, sql, graphql } = server();
     const me = await addUser();
-    await database.query(
+    await sql(
       `INSERT INTO github_app_installation (neptun_user_id, github_installation_id,
          github_account_name, github_account_type) VALUES ($1, 4294967299, $2, $3)`,
       [me, login, type],
