@@ -118,7 +118,7 @@ async function bannerOf({ url, database, demoSession }: RunningServer, config: C
   // Ids of another program's users may be numbers.
   const demo =
     demoSession &&
-    database.origin === 'own' &&
+    database.tables?.origin === 'own' &&
     (await database.dataSource.manager.existsBy(User, { id: DEMO_USER }))
       ? { userId: DEMO_USER, session: await demoSession() }
       : null;

@@ -44,7 +44,7 @@ export async function seedCommand(config: Config): Promise<void> {
   const database = new Database(createPool(config, SILENT.warn), SILENT, ENTITIES);
   try {
     await database.open({ wait: false });
-    if (database.origin === 'other')
+    if (database.tables?.origin === 'other')
       throw new Error('seed: another program made the tables, and fills them');
     await seed(database.dataSource);
     console.log(`The demo user ${DEMO_USER} is there.`);

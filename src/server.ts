@@ -78,12 +78,12 @@ export async function startServer(
     database,
     async close() {
       // A client that withholds half a request must not keep the process alive.
-      const patience = setTimeout(
+      const drainTimeout = setTimeout(
         () => app.server.closeAllConnections(),
         config.shutdownDelay * 1000 + DRAIN_TIMEOUT,
       );
       await app.close();
-      clearTimeout(patience);
+      clearTimeout(drainTimeout);
       metrics?.close().closeAllConnections();
       await Promise.race([
         database.close(),

@@ -8,7 +8,6 @@ import {
   isPreparedStatementLost,
   StatementLateError,
 } from './availability.js';
-import type { Catalog } from './catalog.js';
 import { createDataSource, type Entities } from './data-source.js';
 import type { Pool, Query } from './pool.js';
 import { type Log, prepareTables } from './prepare-tables.js';
@@ -129,14 +128,9 @@ export class Database {
     return this.#reason;
   }
 
-  /** `null` before it is open. */
-  get catalog(): Catalog | null {
-    return this.#tables?.catalog ?? null;
-  }
-
-  /** Which program made the tables; `null` before it is open. */
-  get origin(): Tables['origin'] | null {
-    return this.#tables?.origin ?? null;
+  /** What was found at the start; `null` before it is open. */
+  get tables(): Tables | null {
+    return this.#tables;
   }
 
   /** Probes share one statement, so that they cannot exhaust the pool. */

@@ -19,7 +19,7 @@ import {
 import type { Path } from 'graphql/jsutils/Path.js';
 import { quote } from '../json.js';
 import { compileArguments } from './compile-inputs.js';
-import { concatenateLater, isPromise, type Text, then } from './json-text.js';
+import { concatenate, isPromise, type Text, then } from './json-text.js';
 import type { SelectedFields } from './selected-fields.js';
 
 /** The compiler has failed, and not a resolver. */
@@ -67,23 +67,8 @@ export class Compilation {
     const { length } = writes;
     // Where directives leave nothing out of it.
     if (length === 0) return () => '{}';
-    return (source, run, path) => {
-      let text = '';
-      let at = 0;
-      let written: Text = '';
-      try {
-        for (; at < length; at++) {
-          written = (writes[at] as Write)(source, run, path);
-          if (typeof written !== 'string') break;
-          text += written;
-        }
-      } catch (error) {
-        written = Promise.reject(error);
-      }
-      if (typeof written === 'string') return `${text}}`;
-      const rest = (next: number) => (writes[next] as Write)(source, run, path);
-      return concatenateLater(text, written, at + 1, length, rest, '}');
-    };
+    return (source, run, path) =>
+      concatenate('', length, (at) => (writes[at] as Write)(source, run, path), '}');
   }
 
   #object(type: GraphQLObjectType, { nodes, infoOf }: Selected): Write {
@@ -171,21 +156,7 @@ export class Compilation {
           if (key === 0) return text;
           return typeof text === 'string' ? `,${text}` : text.then((late) => `,${late}`);
         };
-        const { length } = items;
-        let text = '[';
-        let at = 0;
-        let written: Text = '';
-        try {
-          for (; at < length; at++) {
-            written = write(at);
-            if (typeof written !== 'string') break;
-            text += written;
-          }
-        } catch (error) {
-          written = Promise.reject(error);
-        }
-        if (typeof written === 'string') return `${text}]`;
-        return concatenateLater(text, written, at + 1, length, write, ']');
+        return concatenate('[', items.length, write, ']');
       };
     }
     if (isAbstractType(type)) return this.#abstract(type, selected);

@@ -1,6 +1,29 @@
 /** JSON, at once or later. */
 export type Text = string | Promise<string>;
 
+/** Concatenates the texts from 0 to `count`, between `open` and `close`. */
+export function concatenate(
+  open: string,
+  count: number,
+  write: (at: number) => Text,
+  close: string,
+): Text {
+  let text = open;
+  let at = 0;
+  let written: Text = '';
+  try {
+    for (; at < count; at++) {
+      written = write(at);
+      if (typeof written !== 'string') break;
+      text += written;
+    }
+  } catch (error) {
+    written = Promise.reject(error);
+  }
+  if (typeof written === 'string') return text + close;
+  return concatenateLater(text, written, at + 1, count, write, close);
+}
+
 /**
  * Goes on with texts of which one is a promise, or has failed: the rest are begun all the same, as `graphql` begins
  * all fields and items. Some may be promises already, whose rejections must be handled.
@@ -8,7 +31,7 @@ export type Text = string | Promise<string>;
  * @param text those before the first promise
  * @param next the place after it
  */
-export function concatenateLater(
+function concatenateLater(
   text: string,
   first: Promise<string>,
   next: number,

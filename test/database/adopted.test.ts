@@ -306,7 +306,7 @@ describeOnPostgres('Tables of another program', () => {
         options,
       );
       expect(await json(await server.rest('1'))).toHaveLength(3);
-      expect(server.database.catalog?.tables.get('neptun_user')?.schema).toBe('app');
+      expect(server.database.tables?.catalog.tables.get('neptun_user')?.schema).toBe('app');
       await remove();
     });
   });

@@ -1,11 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  createCompiledSchema,
-  ExecutionComparison,
-  SCALARS,
-  ServerComparison,
-} from '../helpers/compiled-schema.js';
+import { ExecutionComparison, ServerComparison } from '../helpers/comparisons.js';
+import { createCompiledSchema, SCALARS } from '../helpers/compiled-schema.js';
 import { createDatabase, type TestDatabase } from '../helpers/databases.js';
 import { randomOperations } from '../helpers/random-operations.js';
 import { startTestServer, type TestServer } from '../helpers/server.js';

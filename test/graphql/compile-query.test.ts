@@ -12,12 +12,8 @@ import {
   validate,
 } from 'graphql';
 import { type CompiledQuery, compileQuery } from '../../src/graphql/compile-query.js';
-import {
-  createCompiledSchema,
-  ExecutionComparison,
-  SCALARS,
-  ServerComparison,
-} from '../helpers/compiled-schema.js';
+import { ExecutionComparison, ServerComparison } from '../helpers/comparisons.js';
+import { createCompiledSchema, SCALARS } from '../helpers/compiled-schema.js';
 import { describeOnEachDatabase } from '../helpers/databases.js';
 import { randomOperations, unfilteredOperations } from '../helpers/random-operations.js';
 import { useServer } from '../helpers/server.js';

@@ -1,4 +1,5 @@
 import { loadConfig } from '../../src/config.js';
+import type { Catalog } from '../../src/database/catalog.js';
 import { createPool } from '../../src/database/create-pool.js';
 import { Database } from '../../src/database/database.js';
 import type { Pool } from '../../src/database/pool.js';
@@ -8,7 +9,7 @@ import { DUMP } from './other-tables.js';
 export interface Opened {
   /** Why it was not opened. */
   fault: string;
-  catalog: Database['catalog'];
+  catalog: Catalog | null;
   /** Each line of the log: its text, or what it says of the tables. */
   log: unknown[];
   /** Whether all that is in the database is as it was. */
@@ -33,7 +34,12 @@ export async function open(pool: Pool): Promise<Opened> {
     () => '',
     (error: Error) => error.message,
   );
-  return { fault, catalog: database.catalog, log, unchanged: (await dump()) === before };
+  return {
+    fault,
+    catalog: database.tables?.catalog ?? null,
+    log,
+    unchanged: (await dump()) === before,
+  };
 }
 
 /** The same of a database that nobody else uses. */
