@@ -7,7 +7,6 @@ const CONNECTION_SYSCALLS = ['connect', 'read', 'write', 'getaddrinfo'];
 const CONNECTION_LOST =
   /^(Connection terminated|Query read timeout|timeout e|Client .* not queryable|Cannot use a pool after|The embedded database is closed)/;
 
-/** Errors of `pg` for a connection that ended during or before a statement. */
 const CONNECTION_ENDED = /^(Connection terminated unexpectedly|Client .* not queryable)/;
 /** SQLSTATE of a backend that was terminated, or that lost its client or server. */
 const ENDED_STATES = ['57P01', '57P02', '08003', '08006', '08P01'];

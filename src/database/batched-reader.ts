@@ -12,7 +12,7 @@ export type ReaderDatabase = Pick<Database, 'query' | 'tableOf'>;
 
 type Entity = new () => object;
 
-/** Statements of a reader under way at a time, at most: for many keys, and for one whose batch has failed. */
+/** Statements of a reader in flight, at most: for many keys, and for one key whose batch has failed. */
 interface Slots {
   shared: number;
   isolated: number;
@@ -36,22 +36,15 @@ interface Batch {
 
 interface Statement<Row> {
   text: string;
-  /** Made of the text: behind a pooler, the statement of another version must not bear the same. */
+  /** Derived from the text: behind a pooler, another version's statement must not have the same name. */
   name: string;
-  /** The type of the column that keys are compared with. */
   keyType: string;
   rowsOf(key: string, values: readonly unknown[]): Row[];
 }
 
-/** Keys that one statement reads, at most. */
 const BATCH_SIZE = 1_000;
 
-/**
- * Reads the rows of an entity by a key, those of many requests by one SQL statement. Nothing is kept: the next read
- * sees what is committed.
- *
- * The reads of a batch that fails are isolated, so that one bad read harms no other.
- */
+/** Reads the keys of many requests by one SQL statement, and caches nothing. Reads of a failed batch are isolated. */
 export class BatchedReader<Row> {
   readonly #database: ReaderDatabase;
   readonly #options: ReaderOptions;
@@ -85,10 +78,7 @@ export class BatchedReader<Row> {
     });
   }
 
-  /**
-   * @returns the rows, ordered by their primary key; `null`: there is nothing by that key
-   * @throws {CodedError} `SERVICE_UNAVAILABLE`
-   */
+  /** Rows ordered by primary key; `null`: there is nothing by that key. @throws {CodedError} `SERVICE_UNAVAILABLE` */
   read(key: string): Promise<Row[] | null> {
     try {
       this.#statement ??= this.#build();

@@ -5,14 +5,10 @@ import { CancellingClient } from './cancelling-client.js';
 import { EmbeddedPool } from './embedded-pool.js';
 import type { Pool } from './pool.js';
 
-/** For commands, which do one thing after the other. */
+/** For commands, which run one statement after the other. */
 const FEW = 2;
 
-/**
- * Opens nothing yet: the first query does.
- *
- * @param onIdleError reports an idle connection that broke; the pool replaces it
- */
+/** Opens nothing before the first query. `onIdleError` reports a broken idle connection, which the pool replaces. */
 export function createPool(
   { databaseUrl, dataDirectory }: { databaseUrl: string | null; dataDirectory: string },
   onIdleError: (error: Error) => void,

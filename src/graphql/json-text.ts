@@ -1,13 +1,7 @@
-/** JSON, at once or later. */
+/** JSON, or a promise of it. */
 export type Text = string | Promise<string>;
 
-/**
- * Goes on with texts of which one is a promise, or has failed: the rest are begun all the same, as `graphql` begins
- * all fields and items. Some may be promises already, whose rejections must be handled.
- *
- * @param text those before the first promise
- * @param next the place after it
- */
+/** Begins the rest after a promise or a failure, as `graphql` does. `text` precedes it; `next`: the place after it. */
 export function concatenateLater(
   text: string,
   first: Promise<string>,
@@ -23,7 +17,7 @@ export function concatenateLater(
   return Promise.all(texts).then((parts) => parts.reduce((all, part) => all + part, text) + close);
 }
 
-/** What is thrown becomes a rejection, so that no other one is left unhandled. */
+/** Turns what is thrown into a rejection, so that no other one is left unhandled. */
 function attempt(write: (at: number) => Text, at: number): Text {
   try {
     return write(at);

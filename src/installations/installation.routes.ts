@@ -20,7 +20,7 @@ export function installationRoutes(app: FastifyInstance, installations: Installa
       const rows = found(await installations.read(user, context, 'documented'));
       const body = arrayOf(user.id, rows);
       const etag = `"${hash64(body)}"`;
-      // The browser may keep it, but asks each time whether it still holds.
+      // The browser may store it, but revalidates it each time.
       reply.header('etag', etag).header('cache-control', 'private, no-cache');
       if (matches(headers['if-none-match'], etag)) return reply.code(304).send();
       reply.header('content-type', 'application/json; charset=utf-8');
