@@ -34,7 +34,7 @@ declare module 'fastify' {
 
 /** Bytes. A body holds a query and its variables. */
 const BODY_LIMIT = 1024 * 1024;
-/** Characters. `users/access.ts` limits the length of a user id, not the router. */
+/** Characters. The access rule refuses a long user id as it does any other, not the router. */
 const MAX_PARAM_LENGTH = 16 * 1024;
 
 export interface AppDependencies {

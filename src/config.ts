@@ -8,9 +8,9 @@ import { type Operations, readManifest } from './graphql/operations-manifest.js'
 /** The validated configuration, frozen. A disabled feature is `null`. */
 export type Config = Readonly<ReturnType<typeof toConfig>>;
 
-/** Its message names every variable at fault, one on each line. */
+/** Names every invalid variable. */
 export class ConfigError extends Error {
-  /** Each begins with the name of the variable, and shows no value. */
+  /** Each begins with the name of the variable, and shows no value, which may be secret. */
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {
@@ -83,17 +83,14 @@ const Environment = z
       path: ['SESSION_PASSWORD'],
       message:
         'is required in production: the password that seals the session cookie in the web application',
-      // Beside other faults as well: all of them are named at once.
+      // Checked beside other faults, so that all are reported at once.
       when: () => true,
     },
   );
 
 export const VARIABLES = Object.keys(Environment.shape);
 
-/**
- * @param env defaults to the process's environment over an optional `.env` file
- * @throws {ConfigError} with the names, never the values, of invalid variables: values may be secret
- */
+/** @throws {ConfigError} with the names, never the values, of invalid variables */
 export function loadConfig(env: NodeJS.ProcessEnv = processEnvironment()): Config {
   // Shells and compose files set a variable to the empty string to unset it.
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
@@ -136,7 +133,7 @@ function toConfig(env: z.output<typeof Environment>) {
   };
 }
 
-/** That of the process, over an optional `.env` file. */
+/** The variables of the process, which win over those of an optional `.env` file. */
 export function processEnvironment(): NodeJS.ProcessEnv {
   if (existsSync('.env')) loadEnvFile('.env');
   return process.env;

@@ -10,17 +10,13 @@ export const DateTime = new GraphQLScalarType<never, string>({
   serialize: (value) => value as string,
 });
 
-/** As PostgreSQL's `to_json` writes a `timestamp`, whatever the session's DateStyle. */
+/** As PostgreSQL's `to_json` writes a `timestamp` in UTC, whatever the session's DateStyle. */
 const TIMESTAMP = /^(\d{4,6})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?( BC)?$/;
 
 /** What makes a timestamp of that length whole: PostgreSQL leaves out zeros at its end. */
 const ENDS: Record<number, string> = { 19: '.000Z', 21: '00Z', 22: '0Z', 23: 'Z' };
 
-/**
- * @param timestamp a `timestamp` in UTC as `to_json` writes it
- * @returns the instant as `Date.prototype.toISOString` writes it, cut to milliseconds; `null`: infinite, or beyond
- *   what a JavaScript `Date` holds
- */
+/** The instant as `Date.prototype.toISOString` writes it, cut to milliseconds; `null`: infinite, or beyond a `Date`. */
 export function isoInstant(timestamp: string): string | null {
   // The common forms need no parsing: a year of four digits, and no BC.
   const { length } = timestamp;

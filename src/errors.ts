@@ -58,7 +58,6 @@ export class CodedError extends GraphQLError {
   /** HTTP status of the error over REST. */
   readonly status: number;
 
-  /** @param options.message replaces the default message of the code */
   constructor(code: ErrorCode, options: { cause?: unknown; message?: string } = {}) {
     const { status, message } = CODES[code];
     super(options.message ?? message, { extensions: { code } });
@@ -70,7 +69,6 @@ export class CodedError extends GraphQLError {
 /** The documented body of every REST error. */
 export interface ErrorBody {
   statusCode: number;
-  /** Reason phrase of the status. */
   statusMessage: string;
   data: { message: string };
 }

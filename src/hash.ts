@@ -2,7 +2,7 @@ import xxhash from 'xxhash-wasm';
 
 const { h64 } = await xxhash();
 
-/** XXH64 of a text, in a fifth of the time of `node:crypto`. It hides nothing: whoever picks texts can make two meet. */
+/** XXH64, in a fifth of the time of `node:crypto`. It is no secret: two texts of one caller may be made to collide. */
 export function hash64(text: string): string {
   return h64(text).toString(36);
 }

@@ -90,7 +90,6 @@ async function serve(): Promise<void> {
   });
   const starting = startServer(config, log);
   let stopping = false;
-  // Also before it is ready.
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) return;
     stopping = true;
@@ -109,7 +108,7 @@ async function serve(): Promise<void> {
     const text = await bannerOf(server, config);
     if (!stopping) process.stdout.write(text);
   } catch (error) {
-    // What the end itself has interrupted is no failure.
+    // An error that the shutdown has caused is no failure.
     if (!stopping) throw error;
   }
 }

@@ -12,7 +12,6 @@ type DatabaseConfig = Pick<Config, 'databaseUrl' | 'dataDirectory'>;
 
 const SILENT = { info: () => {}, warn: () => {} };
 
-/** Applies the pending migrations, for a person or a deployment to read. */
 export async function migrateCommand(config: DatabaseConfig): Promise<void> {
   await withDataSource(config, async (dataSource) => {
     try {
@@ -26,7 +25,6 @@ export async function migrateCommand(config: DatabaseConfig): Promise<void> {
   });
 }
 
-/** @param signal cancels what is under way */
 export async function adoptCommand(config: DatabaseConfig, signal: AbortSignal): Promise<void> {
   const { databaseUrl } = config;
   await withDataSource(config, async (dataSource) => {
@@ -53,7 +51,6 @@ export async function seedCommand(config: Config): Promise<void> {
   }
 }
 
-/** Connects for the length of one command. */
 async function withDataSource(
   config: DatabaseConfig,
   work: (dataSource: DataSource) => Promise<void>,

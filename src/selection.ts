@@ -11,11 +11,7 @@ import {
 /** The fields that an operation selects, by type and field name, at any depth, whatever its directives say. */
 export type Selection = (typeName: string) => ReadonlyMap<string, readonly FieldNode[]>;
 
-/**
- * Lets a resolver look ahead, so that one read brings all that the operation needs of it.
- *
- * @param decide what follows from the selection; it is asked once for each operation of a remembered document
- */
+/** Lets a resolver look ahead, so that one read brings all that an operation needs. Memoizes `decide` by operation. */
 export function perOperation<Decision>(
   decide: (selection: Selection) => Decision,
 ): (info: GraphQLResolveInfo) => Decision {

@@ -16,7 +16,7 @@ import { describeError } from './observability/error-log.js';
 import { demoSession } from './session/demo-session.js';
 import { sessionPassword } from './session/session-password.js';
 import { SessionReader } from './session/session-reader.js';
-import { DATABASE_DRAIN_TIMEOUT, DRAIN_TIMEOUT, HEAD_START } from './timeouts.js';
+import { DATABASE_DRAIN_TIMEOUT, DRAIN_TIMEOUT, OPEN_WAIT } from './timeouts.js';
 import { USER_SLOTS } from './users/user.reader.js';
 
 /** One for each statement that a reader may have under way, and one for probes. */
@@ -68,7 +68,7 @@ export async function startServer(
   const ready = database.open({ wait: true, prepare: ownDatabase ? seedOnce : undefined });
   // GraphQL reports SERVICE_UNAVAILABLE with HTTP 200, which a load balancer takes for success: the port
   // opens once the database is reached, or after a limited wait.
-  await Promise.race([ready, sleep(HEAD_START, undefined, { ref: false })]);
+  await Promise.race([ready, sleep(OPEN_WAIT, undefined, { ref: false })]);
   await listen(app, config);
   return {
     url: baseUrl(app.server),

@@ -1,9 +1,7 @@
 /**
- * All timeouts, in milliseconds. Each layer outlasts the one below it, so that the caller times out last:
- *
- * - A read waits for a slot (400) and a shared statement (400); if that times out, for another slot (400)
- *   and a statement of its own (1,200). A request's second read has what its first one left: below 3 s.
- * - A request, and the drain at shutdown, outlast all of that.
+ * Timeouts in milliseconds. A read waits for a slot (400) and a shared statement (400), then for another slot (400) and
+ * a statement of its own (1,200); the second read of a request has what the first one left. SILENCE_TIMEOUT and the
+ * drains at shutdown outlast all of that, so that the caller times out last.
  */
 
 /** Delay of a 503 under overload: see docs/decisions/0009-faults.md. */
@@ -12,10 +10,7 @@ export const REFUSAL_DELAY = 750;
 export const SLOT_TIMEOUT = 400;
 /** The pool uses one timeout for a free connection and for opening a new one. */
 export const CONNECTION_TIMEOUT = 1_000;
-/**
- * A statement of the read path, with the wait for a connection, by the client's clock: a server behind a
- * dead network enforces no timeout, and PgBouncer rejects `statement_timeout` as a startup parameter.
- */
+/** With the wait for a connection, by the client's clock: networks die, and PgBouncer rejects `statement_timeout`. */
 export const STATEMENT_TIMEOUT = 1_200;
 /** A statement that several reads share; after it, each read gets its own. */
 export const SHARED_STATEMENT_TIMEOUT = 400;
@@ -31,7 +26,7 @@ export const REQUEST_TIMEOUT_INTERVAL = 500;
 /** A socket without traffic, as of a client that does not read; longer than any wait for the database. */
 export const SILENCE_TIMEOUT = 6_000;
 /** The wait for the database before the port opens without it. */
-export const HEAD_START = 2_000;
+export const OPEN_WAIT = 2_000;
 export const PROBE_TIMEOUT = 1_000;
 /** Idle time of a connection during shutdown. */
 export const FINAL_IDLE_TIMEOUT = 1_000;

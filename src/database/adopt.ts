@@ -11,17 +11,10 @@ export interface AdoptOptions {
   /** `null`: the embedded database, whose tables are always ours. */
   databaseUrl: string | null;
   say: (line: string) => void;
-  /** Cancels what is under way. */
   signal: AbortSignal;
 }
 
-/**
- * Adds to the tables of another program what may be added: the index of reads, and the history, on which migrations
- * of our own tables can build. Tables of this program, or none, are migrated.
- *
- * @param dataSource initialized
- * @throws {TablesNotServableError}
- */
+/** Adds read index and history to another program's tables; migrates others. @throws {TablesNotServableError} */
 export async function adopt(dataSource: DataSource, options: AdoptOptions): Promise<void> {
   const { databaseUrl, say } = options;
   const tables = await inspectTables(dataSource);
@@ -51,7 +44,7 @@ export async function adopt(dataSource: DataSource, options: AdoptOptions): Prom
   say('The tables are adopted; nothing else was changed.');
 }
 
-/** @returns what the database said, where this role lacks a right */
+/** @returns the message of the database where this role lacks a right */
 async function unlessRefused(needed: string, work: () => Promise<void>): Promise<string | null> {
   try {
     await work();

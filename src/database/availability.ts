@@ -7,7 +7,6 @@ const CONNECTION_SYSCALLS = ['connect', 'read', 'write', 'getaddrinfo'];
 const CONNECTION_LOST =
   /^(Connection terminated|Query read timeout|timeout e|Client .* not queryable|Cannot use a pool after|The embedded database is closed)/;
 
-/** Errors of `pg` for a connection that ended during or before a statement. */
 const CONNECTION_ENDED = /^(Connection terminated unexpectedly|Client .* not queryable)/;
 /** SQLSTATE of a backend that was terminated, or that lost its client or server. */
 const ENDED_STATES = ['57P01', '57P02', '08003', '08006', '08P01'];
@@ -22,14 +21,14 @@ export class DatabaseNotReadyError extends Error {
 /** Thrown when a read times out in the queue. */
 export class DatabaseBusyError extends Error {
   constructor() {
-    super('No statement has ended in time');
+    super('No slot for a statement was free in time');
   }
 }
 
 /** Thrown when a statement, with the wait for its connection, times out. */
-export class StatementLateError extends Error {
+export class StatementTimeoutError extends Error {
   constructor() {
-    super('No connection and answer in time');
+    super('The statement has timed out');
   }
 }
 
@@ -38,7 +37,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   const { code, errors, message, syscall } = error as NodeJS.ErrnoException & {
     errors?: unknown[];
   };
-  const ours = [DatabaseNotReadyError, DatabaseBusyError, StatementLateError];
+  const ours = [DatabaseNotReadyError, DatabaseBusyError, StatementTimeoutError];
   if (ours.some((kind) => error instanceof kind)) return true;
   // An AggregateError: one error for each address of the host.
   if (Array.isArray(errors)) return errors.some(isDatabaseUnavailable);
@@ -61,8 +60,9 @@ export function isConnectionLost(error: unknown): boolean {
   return ENDED_STATES.includes(code ?? '') || CONNECTION_ENDED.test(message);
 }
 
-export function isStatementLate(error: unknown): boolean {
+export function isStatementTimeout(error: unknown): boolean {
   return (
-    error instanceof StatementLateError || (error as Error).message.startsWith('Query read timeout')
+    error instanceof StatementTimeoutError ||
+    (error as Error).message.startsWith('Query read timeout')
   );
 }

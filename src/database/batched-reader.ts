@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { CodedError } from '../errors.js';
 import { SHARED_STATEMENT_TIMEOUT, STATEMENT_TIMEOUT } from '../timeouts.js';
-import { isDatabaseUnavailable, isStatementLate } from './availability.js';
+import { isDatabaseUnavailable, isStatementTimeout } from './availability.js';
 import { holdsId } from './column-types.js';
 import type { Database } from './database.js';
 import { ReadQueue, type Reads } from './read-queue.js';
@@ -12,7 +12,7 @@ export type ReaderDatabase = Pick<Database, 'query' | 'tableOf'>;
 
 type Entity = new () => object;
 
-/** Statements of a reader under way at a time, at most: for many keys, and for one whose batch has failed. */
+/** Statements of a reader in flight, at most: for many keys, and for one key whose batch has failed. */
 interface Slots {
   shared: number;
   isolated: number;
@@ -36,22 +36,15 @@ interface Batch {
 
 interface Statement<Row> {
   text: string;
-  /** Made of the text: behind a pooler, the statement of another version must not bear the same. */
+  /** Derived from the text: behind a pooler, another version's statement must not have the same name. */
   name: string;
-  /** The type of the column that keys are compared with. */
   keyType: string;
   rowsOf(key: string, values: readonly unknown[]): Row[];
 }
 
-/** Keys that one statement reads, at most. */
 const BATCH_SIZE = 1_000;
 
-/**
- * Reads the rows of an entity by a key, those of many requests by one SQL statement. Nothing is kept: the next read
- * sees what is committed.
- *
- * The reads of a batch that fails are isolated, so that one bad read harms no other.
- */
+/** Reads the keys of many requests by one SQL statement, and caches nothing. Reads of a failed batch are isolated. */
 export class BatchedReader<Row> {
   readonly #database: ReaderDatabase;
   readonly #options: ReaderOptions;
@@ -78,17 +71,14 @@ export class BatchedReader<Row> {
       query,
       succeeded,
       failed(reads, cause) {
-        const mayBeOneOfThem = !isDatabaseUnavailable(cause) || isStatementLate(cause);
+        const mayBeOneOfThem = !isDatabaseUnavailable(cause) || isStatementTimeout(cause);
         if (!mayBeOneOfThem) return refuse(reads, cause);
         for (const [key, read] of reads) isolated.add(key, read);
       },
     });
   }
 
-  /**
-   * @returns the rows, ordered by their primary key; `null`: there is nothing by that key
-   * @throws {CodedError} `SERVICE_UNAVAILABLE`
-   */
+  /** Rows ordered by primary key; `null`: there is nothing by that key. @throws {CodedError} `SERVICE_UNAVAILABLE` */
   read(key: string): Promise<Row[] | null> {
     try {
       this.#statement ??= this.#build();

@@ -2,14 +2,10 @@ import { type CatalogTable, type Queryable, readCatalog } from './catalog.js';
 import type { DirectConnection } from './direct-connection.js';
 import { createReadIndex, findReadIndex, READ_INDEX, readIndexAdvice } from './read-index.js';
 
-/** Milliseconds between two progress reports. */
+/** Milliseconds. */
 const PROGRESS_INTERVAL = 1_000;
 
-/**
- * Builds the read index on a table of another program, without holding up writers. An invalid leftover is dropped first.
- *
- * @param observer a second connection, which reads the progress
- */
+/** Builds the read index on another program's table without blocking writers; drops an invalid leftover first. */
 export async function buildReadIndex(
   connection: DirectConnection,
   observer: Queryable,
@@ -41,7 +37,7 @@ function inSchemaOf({ qualified }: CatalogTable): string {
   return qualified.replace(/[^.]+$/, READ_INDEX);
 }
 
-/** Says each phase of the build, and which process it waits for. @returns ends it */
+/** Prints each phase of the build, and the process it waits for, read by a second connection. @returns ends it */
 function reportProgress(
   processId: number,
   observer: Queryable,

@@ -8,11 +8,7 @@ const CANCEL_REQUEST = [16, 80_877_102];
 /** The server's BackendKeyData, as `pg` stores it. */
 type Keys = { processID: number | null; secretKey: number | null };
 
-/**
- * Cancels an abandoned statement on the server. PostgreSQL notices a dropped connection only at the end
- * of the statement: while a table is locked, each timeout would leave one more backend waiting, until no
- * connections are left.
- */
+/** Cancels a timed-out statement, which runs on without its client: a locked table would use up all connections. */
 export class CancellingClient extends pg.Client {
   /** Whether its statement timed out and still runs. */
   abandoned = false;

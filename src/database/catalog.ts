@@ -8,17 +8,16 @@ interface CatalogColumn {
   readonly exact: boolean;
 }
 
-/** A validated foreign key of one column. */
+/** A validated foreign key of one column, to a table that the search path finds. */
 interface CatalogForeignKey {
   readonly column: string;
-  /** The table that its name finds through the search path. */
   readonly references: string;
   readonly referencedColumn: string;
 }
 
 interface CatalogIndex {
   readonly name: string;
-  /** `false`: its build was interrupted. */
+  /** `false`: its build is under way, or was interrupted. */
   readonly valid: boolean;
   /** The first column; `null`: an expression. */
   readonly column: string | null;
@@ -29,17 +28,14 @@ interface CatalogIndex {
 /** A table, or what stands in its place under the same name: a view, a partitioned or a foreign table. */
 export interface CatalogTable {
   readonly schema: string;
-  /** Whether that is the schema in which this connection makes tables. */
   readonly inCurrentSchema: boolean;
   /** Its qualified name, quoted where SQL needs it. */
   readonly qualified: string;
   readonly kind: 'table' | 'partitioned table' | 'view' | 'materialized view' | 'foreign table';
   /** Whether this role has the rights of the owner. */
   readonly owned: boolean;
-  /** Whether row-level security decides which rows this role sees. */
   readonly rowSecurity: boolean;
   readonly columns: ReadonlyMap<string, CatalogColumn>;
-  /** Columns that this role may not read. */
   readonly unreadable: ReadonlySet<string>;
   /** Names of the primary, unique and foreign keys. */
   readonly constraints: ReadonlySet<string>;
@@ -47,14 +43,12 @@ export interface CatalogTable {
   readonly indexes: readonly CatalogIndex[];
 }
 
-/** What PostgreSQL says of tables, and of the role that asks. */
 export interface Catalog {
   /** Quoted where SQL needs it. */
   readonly role: string;
   readonly searchPath: string;
   /** The schema in which tables are made, quoted where SQL needs it; `null`: the search path has none for this role. */
   readonly schema: string | null;
-  /** Whether this role may make tables there. */
   readonly mayCreate: boolean;
   /** Those that the search path finds, by name. */
   readonly tables: ReadonlyMap<string, CatalogTable>;
@@ -127,11 +121,7 @@ const SELECT_TABLES = `
   JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')`;
 
-/**
- * Reads what the catalog says of these tables. Any role may ask, and no table is locked.
- *
- * @param names of tables that the search path is to find
- */
+/** Describes the tables that the search path finds by these names. Any role may call it, and no table is locked. */
 export async function readCatalog(database: Queryable, names: readonly string[]): Promise<Catalog> {
   const [role] = (await database.query(SELECT_ROLE)) as [Omit<Catalog, 'tables'>];
   const rows = (await database.query(SELECT_TABLES, [JSON.stringify(names)])) as Row[];

@@ -1,8 +1,7 @@
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 
-/** Bytes. PostgreSQL's index on an id holds no more, so that no longer id can exist. */
+/** Bytes. An index entry of PostgreSQL holds 2,704: only a compressible id can be longer, and is not served. */
 const MAX_TEXT_BYTES = 2_700;
-/** Of each integer type. */
 const BITS: Record<string, number> = { smallint: 16, integer: 32, bigint: 64 };
 const INTEGER = /^(0|-?[1-9]\d{0,18})$/;
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
@@ -33,12 +32,7 @@ export function familyOf(type: string): readonly string[] {
   return [INTEGERS, TEXTS].find((family) => family.includes(type)) ?? [type];
 }
 
-/**
- * Whether a text is the canonical form of an id that a column of this type can hold. Any other text is no id,
- * although PostgreSQL may cast it to one (` 1`, `{…}` around a UUID), or fail.
- *
- * @param type as in the catalog
- */
+/** Whether a text is an id of this type in canonical form: PostgreSQL would cast ` 1`, or `{…}` around a UUID, too. */
 export function holdsId(type: string, id: string): boolean {
   const bits = BITS[type];
   if (bits !== undefined) return INTEGER.test(id) && BigInt.asIntN(bits, BigInt(id)) === BigInt(id);

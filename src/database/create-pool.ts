@@ -1,18 +1,14 @@
 import pg from 'pg';
 import { CONNECTION_TIMEOUT } from '../timeouts.js';
-import { isStatementLate } from './availability.js';
+import { isStatementTimeout } from './availability.js';
 import { CancellingClient } from './cancelling-client.js';
 import { EmbeddedPool } from './embedded-pool.js';
 import type { Pool } from './pool.js';
 
-/** For commands, which do one thing after the other. */
+/** For commands, which run one statement after the other. */
 const FEW = 2;
 
-/**
- * Opens nothing yet: the first query does.
- *
- * @param onIdleError reports an idle connection that broke; the pool replaces it
- */
+/** Opens nothing before the first query. `onIdleError` reports a broken idle connection, which the pool replaces. */
 export function createPool(
   { databaseUrl, dataDirectory }: { databaseUrl: string | null; dataDirectory: string },
   onIdleError: (error: Error) => void,
@@ -29,7 +25,8 @@ export function createPool(
   });
   // The pool drops a client whose statement failed, before an answer under way could be taken for another's.
   pool.on('release', (error, client) => {
-    if (error && isStatementLate(error)) (client as unknown as CancellingClient).abandoned = true;
+    if (error && isStatementTimeout(error))
+      (client as unknown as CancellingClient).abandoned = true;
   });
   // Without a listener, one backend killed while idle would end the process.
   pool.on('error', onIdleError);

@@ -4,10 +4,9 @@ import { HISTORY_TABLE } from './migration-history.js';
 import { MIGRATIONS } from './migrations/migrations.js';
 import type { ConnectCallback, Pool } from './pool.js';
 
-/** Classes that TypeORM maps to tables. */
 export type Entities = (new () => object)[];
 
-/** As TypeORM's own command line calls it. */
+/** For TypeORM's own command line. */
 class LockedDataSource extends DataSource {
   /** Under the lock that every start takes as well. */
   override runMigrations(): Promise<Migration[]> {
@@ -29,12 +28,7 @@ class LockedDataSource extends DataSource {
   }
 }
 
-/**
- * TypeORM over a pool that is handed in: one pool serves the hot read path and TypeORM alike, and
- * outlives a start that failed because the database was away.
- *
- * @param onDestroy called when the data source is destroyed; closes a pool of its own
- */
+/** TypeORM over the pool of the read path, which outlives a failed start; `onDestroy` closes a pool of its own. */
 export function createDataSource(
   pool: Pool,
   entities: Entities,

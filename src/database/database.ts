@@ -6,7 +6,7 @@ import {
   isConnectionLost,
   isDatabaseUnavailable,
   isPreparedStatementLost,
-  StatementLateError,
+  StatementTimeoutError,
 } from './availability.js';
 import { createDataSource, type Entities } from './data-source.js';
 import type { Pool, Query } from './pool.js';
@@ -63,7 +63,7 @@ export class Database {
     const query = { name, text, values, query_timeout: timeout };
     // `query_timeout` excludes the wait for a connection, and the embedded database ignores it.
     const result = this.#read<Row>(query, Date.now() + timeout);
-    return within(timeout, result, () => new StatementLateError());
+    return within(timeout, result, () => new StatementTimeoutError());
   }
 
   async #read<Row>(query: Query, deadline: number): Promise<{ rows: Row[] }> {

@@ -3,23 +3,17 @@ import { CONNECTION_TIMEOUT } from '../timeouts.js';
 import { CancellingClient } from './cancelling-client.js';
 import type { Queryable } from './catalog.js';
 
-/** Another than that of migrations: an index is built in no transaction, and may take hours. */
+/** Not that of migrations: an index is built in no transaction, and may take hours. */
 const LOCK = 7_210_418_554;
 /** Milliseconds. A session that waited in a statement would hold a snapshot, for which the build waits: a deadlock. */
 const POLL_INTERVAL = 500;
 
-/** A connection of its own, with no limit of time. */
+/** A connection of its own, without timeouts; `processId` is the backend's. */
 export interface DirectConnection extends Queryable {
-  /** The backend's. */
   readonly processId: number;
 }
 
-/**
- * Connects without the pool, and holds an advisory lock of the session, so that instances take turns.
- *
- * @param say prints that another instance is waited for
- * @param signal ends the wait, or cancels the statement under way
- */
+/** Connects without the pool, under a session-level advisory lock. `signal` ends the wait, or cancels the statement. */
 export async function withDirectConnection<Result>(
   databaseUrl: string,
   { say, signal }: { say: (line: string) => void; signal: AbortSignal },
@@ -51,7 +45,7 @@ export async function withDirectConnection<Result>(
     return await work({ query, processId: pid });
   } finally {
     signal.removeEventListener('abort', cancel);
-    // With the session ends the lock.
+    // The end of the session releases the lock.
     await (ended ?? client.end());
   }
 }

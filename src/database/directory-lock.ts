@@ -23,11 +23,10 @@ export class DirectoryInUseError extends Error {
 }
 
 /**
- * Each process writes a claim named after its pid and start time, then looks for other claims. Any
- * process may remove the claim of a dead one, as no other can have that name: the lock never outlives
- * its owner, and taking it over is free of races. Simultaneous claims are withdrawn and retried after
- * a random delay. The claim of a process in another container or machine, whose pid means nothing
- * here, is valid while its mtime is renewed.
+ * Each process writes a claim named after its pid and start time, then looks for others. Any process may remove the
+ * claim of a dead one, whose name cannot recur: no lock outlives its owner, and a takeover has no races. Simultaneous
+ * claims are withdrawn and retried after a random delay. A claim of another container or machine, whose pids mean
+ * nothing here, is valid while its mtime is renewed.
  */
 export class DirectoryLock {
   readonly #directory: string;

@@ -6,7 +6,6 @@ import { inspectTables } from './tables.js';
 /** An arbitrary key of an advisory lock. */
 const LOCK = 7_210_418_553;
 
-/** What migrations meet on tables that are not theirs. */
 export class OtherProgramsTablesError extends Error {
   constructor() {
     super(
@@ -16,13 +15,7 @@ export class OtherProgramsTablesError extends Error {
   }
 }
 
-/**
- * Applies the pending migrations, all or none.
- *
- * @param dataSource initialized
- * @returns the migrations applied now
- * @throws {OtherProgramsTablesError}
- */
+/** Applies the pending migrations, all or none, and returns them. @throws {OtherProgramsTablesError} */
 export function migrate(dataSource: DataSource): Promise<Migration[]> {
   return inLockedTransaction(dataSource, async (runner) => {
     await refuseOtherPrograms(runner);
@@ -30,12 +23,7 @@ export function migrate(dataSource: DataSource): Promise<Migration[]> {
   });
 }
 
-/**
- * Records the migrations of the tables of another program, without running them, and applies those that make tables
- * of our own.
- *
- * @param dataSource initialized
- */
+/** Records the migrations of another program's tables without running them, and applies those of our own tables. */
 export function recordMigrations(dataSource: DataSource): Promise<Migration[]> {
   return inLockedTransaction(dataSource, async (runner) => {
     const executor = new RecordingExecutor(dataSource, runner);
@@ -49,10 +37,7 @@ export async function refuseOtherPrograms(database: Queryable): Promise<void> {
   if ((await inspectTables(database)).origin === 'other') throw new OtherProgramsTablesError();
 }
 
-/**
- * Instances that start together wait for each other at an advisory lock of the transaction: unlike one of the
- * session, it holds behind a pooler in transaction mode too, and cannot be left behind.
- */
+/** Serializes instances by a transaction-level advisory lock: it works behind a transaction pooler and cannot leak. */
 async function inLockedTransaction<Result>(
   dataSource: DataSource,
   work: (runner: QueryRunner) => Promise<Result>,

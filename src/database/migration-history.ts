@@ -4,16 +4,14 @@ import { MIGRATIONS } from './migrations/migrations.js';
 /** Other programs share this database, and may have migrations of their own. */
 export const HISTORY_TABLE = 'installations_server_migration';
 
-/** What is recorded of the migrations. */
 export interface MigrationHistory {
   readonly exists: boolean;
   /** Names; `null`: this role may not read them. */
   readonly applied: readonly string[] | null;
-  /** Whether this role may record one more. */
   readonly writable: boolean;
 }
 
-/** Looks where TypeORM does: in the schema in which it would make the table. */
+/** Reads where TypeORM does: in the schema in which it would create the table. */
 export async function readHistory(database: Queryable): Promise<MigrationHistory> {
   const [table] = (await database.query(
     `SELECT oid::regclass AS name, has_table_privilege(oid, 'SELECT') AS readable,
@@ -28,7 +26,6 @@ export async function readHistory(database: Queryable): Promise<MigrationHistory
   return { exists: true, applied: rows.map((row) => row.name), writable };
 }
 
-/** Names of the migrations that are not recorded. */
 export function pendingOf({ applied }: MigrationHistory): string[] {
   return MIGRATIONS.map(({ name }) => name).filter((name) => applied && !applied.includes(name));
 }

@@ -15,7 +15,6 @@ export interface Pool {
   /** All connections, and the idle ones. The embedded database has no such counts. */
   readonly totalCount?: number;
   readonly idleCount?: number;
-  /** Borrowers that wait for a connection. */
   readonly waitingCount?: number;
 }
 

@@ -13,20 +13,13 @@ import { inspectTables, sharedEntities, type Tables } from './tables.js';
 
 export type Log = Pick<FastifyBaseLogger, 'warn' | 'info'>;
 
-/** How the log says who made the tables. */
 export const ORIGINS = {
   absent: 'none yet',
   own: 'of this program',
   other: 'of another program',
 } as const;
 
-/**
- * Looks at the tables, and migrates them where they are this program's, or absent. Those of another program are
- * served as they are.
- *
- * @param migrating called before the first migration
- * @throws {TablesNotServableError}
- */
+/** Migrates tables of this program, or absent ones, and calls `migrating` before. @throws {TablesNotServableError} */
 export async function prepareTables(
   dataSource: DataSource,
   log: Log,
@@ -63,7 +56,7 @@ export async function faultsOf(dataSource: DataSource, tables: Tables): Promise<
   ];
 }
 
-/** What does not keep the tables from being served, but somebody should know. */
+/** What does not keep the tables from being served, but an operator should know. */
 export function warningsOf(dataSource: DataSource, tables: Tables): string[] {
   const { catalog, origin, pending, mayMigrate } = tables;
   const warnings = sharedEntities(dataSource).flatMap((entity) => {

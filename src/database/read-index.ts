@@ -6,7 +6,6 @@ type Origin = Tables['origin'];
 export const READ_INDEX = 'github_app_installation_read_idx';
 const COLUMNS = '(neptun_user_id, id) INCLUDE (github_installation_id, created_at, updated_at)';
 
-/** SQL that makes the index of reads without holding up other programs. */
 export function createReadIndex({ qualified }: CatalogTable): string {
   return `CREATE INDEX CONCURRENTLY ${READ_INDEX} ON ${qualified} ${COLUMNS}`;
 }

@@ -3,14 +3,14 @@ import { statements } from '../observability/events.js';
 import { SLOT_TIMEOUT } from '../timeouts.js';
 import { DatabaseBusyError } from './availability.js';
 
-/** A read of one key, by one request or several. */
+/** A read of one key, which several requests may share. */
 class Read<Result> {
   readonly promise: Promise<Result>;
   resolve!: (result: Result) => void;
   reject!: (error: unknown) => void;
   /** Traces show the statement under the first request that waits for it. */
   readonly caller = new AsyncResource('Read');
-  /** By `performance.now()`. */
+  /** Milliseconds, by `performance.now()`. */
   waitsSince = 0;
 
   constructor() {
@@ -21,11 +21,9 @@ class Read<Result> {
   }
 }
 
-/** Reads by their keys. */
 export type Reads<Result> = Map<string, Read<Result>>;
 
 export interface ReadQueueOptions<Result, Row> {
-  /** The largest batch. */
   size: number;
   /** Slots: statements in flight. */
   statements: number;
@@ -36,15 +34,12 @@ export interface ReadQueueOptions<Result, Row> {
   failed(reads: Reads<Result>, cause: unknown): void;
 }
 
-/** A batch of this size leaves at once; a smaller one waits while each tick brings more reads. */
+/** A batch of this size is sent at once; a smaller one waits while each tick brings more reads. */
 const WORTH_A_STATEMENT = 8;
 /** Milliseconds after which waiting reads get another slot, beside a slow statement. */
 const BATCHING_DELAY = 5;
 
-/**
- * Gathers reads into batches, one SQL statement each. The next batch gathers while a statement is in flight; a second
- * statement leaves beside it only where it is slow.
- */
+/** Gathers reads into batches, one SQL statement each; the next batch gathers while a statement is in flight. */
 export class ReadQueue<Result, Row> {
   readonly #options: ReadQueueOptions<Result, Row>;
   #waiting: Reads<Result> = new Map();
@@ -66,7 +61,6 @@ export class ReadQueue<Result, Row> {
     return read.promise;
   }
 
-  /** Takes a read of another queue over. */
   add(key: string, read: Read<Result>): void {
     const asked = this.#waiting.get(key);
     if (asked) {
@@ -86,7 +80,6 @@ export class ReadQueue<Result, Row> {
     else this.#delayEnd ??= setTimeout(() => this.#send(), BATCHING_DELAY);
   }
 
-  /** Waits for one more tick while each tick brings reads, up to a batch that is worth a statement. */
   #gather = (gathered: number): void => {
     const { size } = this.#waiting;
     if (size === gathered || size >= this.#enough) this.#send(this.#half(0));
@@ -160,23 +153,17 @@ export class ReadQueue<Result, Row> {
     return Math.min(WORTH_A_STATEMENT, this.#options.size);
   }
 
-  /**
-   * Half of the waiting and the just answered reads: answered clients come back, and with two batches of one size the
-   * database works on one while the process writes the other.
-   */
+  /** Half of all reads, with those just answered, as clients come back: database and process work on one half each. */
   #half(ended: number): number {
     const present = this.#waiting.size + ended;
     const size = present < 2 * WORTH_A_STATEMENT ? present : Math.ceil(present / 2);
     return Math.min(size, this.#options.size);
   }
 
-  /**
-   * Times reads out, the first one first: after SLOT_TIMEOUT without a successful statement, and in any case while
-   * SLOT_TIMEOUT is left for the statement.
-   */
+  /** Refuses a read after SLOT_TIMEOUT without a success, or once only SLOT_TIMEOUT is left for its statement. */
   #refuseTimedOut = (): void => {
     this.#slotTimeout = undefined;
-    // A free slot: they are about to leave, however long the process paused.
+    // A free slot: the reads are about to be sent, however long the process paused.
     if (this.#statements < this.#options.statements) return;
     const now = performance.now();
     const timedOut: Reads<Result> = new Map();

@@ -3,7 +3,6 @@ import { jsonOfValues, type ReadColumn } from './row-values.js';
 
 export interface ReadShape {
   table: ReadTable;
-  /** The column that holds the key of a read. */
   by: ReadColumn;
   columns: readonly ReadColumn[];
   /** The table that says whether there is anything by that key at all; `null`: the table itself does. */
@@ -11,16 +10,15 @@ export interface ReadShape {
 }
 
 /**
- * SQL that reads the rows of several keys. Its parameter is a JSON array of keys: `pg` is slower to write a `text[]`.
- * It answers one row with one text, as `pg` spends more on each row and value of a result than PostgreSQL spends on
- * putting them together: `json`, an array of keys, each followed by the array of all values of its rows. A key without
- * anything is left out; NULL: all of them are.
+ * SQL that reads the rows of several keys. `$1`: a JSON array of keys, as `pg` is slower to write a `text[]`. The
+ * result is one row with one value, as each more costs `pg` more than PostgreSQL. `json`: an array of keys, each
+ * followed by the array of all values of its rows. Keys without anything are left out; NULL: all of them are.
  */
 export function readStatement({ table, by, columns, owner }: ReadShape): string {
   const needed = columns.filter(({ optional, nullable }) => nullable && !optional);
   const conditions = [
     `${by.name} = k.id`,
-    // What the entity does not let be null, a row of another program may lack: such a row is none.
+    // A row of another program that lacks a value which the entity requires is left out.
     ...needed
       .filter(({ meaning }) => meaning !== 'instant')
       .map(({ name }) => `${name} IS NOT NULL`),

@@ -5,13 +5,11 @@ import { isoInstant } from '../date-time.js';
 export interface ReadColumn {
   readonly property: string;
   readonly name: string;
-  /** What the value means, by the entity. */
   readonly meaning: 'instant' | 'bigint' | 'text' | 'plain';
-  /** Whether the entity lets it be null. */
+  /** By the entity; `nullable` is of the table's own column. */
   readonly optional: boolean;
   /** The type of the table's own column; `null`: the table has none, and the value is null. */
   readonly type: string | null;
-  /** Whether the table's own column may be null. */
   readonly nullable: boolean;
 }
 
@@ -22,10 +20,7 @@ const MEANINGS: Record<string, ReadColumn['meaning']> = {
   text: 'text',
 };
 
-/**
- * In front of short texts: `JSON.parse` looks those of up to ten characters up in V8's table of texts, which takes as
- * long as all the rest.
- */
+/** `JSON.parse` searches V8's string table for texts of up to ten characters, which takes as long as all the rest. */
 const PADDING = ' '.repeat(10);
 
 export function meaningOf({ type }: Pick<ColumnMetadata, 'type'>): ReadColumn['meaning'] {
@@ -53,27 +48,19 @@ function jsonOf({ name, meaning, type, nullable }: ReadColumn): string {
   return nullable ? `coalesce(${json}, 'null')` : json;
 }
 
-/** What stands for an instant that a row lacks, as rows of other programs may. */
+/** For a required instant that is null or infinite, as is the row's other one: rows of other programs may be so. */
 const EPOCH = '1970-01-01T00:00:00.000Z';
 
-/** A row: a view of the values that a statement has brought, by the properties of the entity. */
+/** The row whose values begin at `start`, among those of all rows of its key. */
 class RowView {
   constructor(
     readonly key: string,
-    /** Those of all rows of the key. */
     readonly values: readonly unknown[],
-    /** Where its own begin. */
     readonly start: number,
   ) {}
 }
 
-/**
- * Makes a function that gives the rows of a key. Their properties are getters, so that only the instants that are
- * asked for are converted. A required instant that is null or infinite is the row's other one, or else the epoch.
- *
- * @param columns those of `jsonOfValues`
- * @param keyProperty holds the key of the read
- */
+/** Makes the rows of a key from the values of `jsonOfValues`. Getters, so that only selected instants are converted. */
 export function rowsOf<Row>(
   columns: readonly ReadColumn[],
   keyProperty: string,

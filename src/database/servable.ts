@@ -13,7 +13,6 @@ export class TablesNotServableError extends Error {
   }
 }
 
-/** What keeps these entities from being read, one text for each fault. */
 export async function findFaults(
   database: Queryable,
   catalog: Catalog,
@@ -84,7 +83,7 @@ function faultOfColumn(
     : `${path} is ${type}, and must be ${familyOf(otherType).join(' or ')} as what it refers to: ${CAST}`;
 }
 
-/** Finds what no catalog tells: a view that fails, a policy, a right that a view's owner lacks. */
+/** Finds what no catalog shows: a view that fails, a policy, a right that a view's owner lacks. */
 async function tryToRead(
   database: Queryable,
   catalog: Catalog,

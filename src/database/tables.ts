@@ -28,13 +28,10 @@ export interface Tables {
   readonly history: MigrationHistory;
   /** By whom they were made: migrations are only for those of this program, and where there are none yet. */
   readonly origin: 'absent' | 'own' | 'other';
-  /** Names of the migrations to apply. */
   readonly pending: readonly string[];
-  /** Whether this role may apply them. */
   readonly mayMigrate: boolean;
 }
 
-/** Looks at the tables, and changes nothing. */
 export async function inspectTables(database: Queryable): Promise<Tables> {
   let history = await readHistory(database);
   const catalog = await readCatalog(database, SHARED_TABLES);
@@ -54,7 +51,6 @@ export async function inspectTables(database: Queryable): Promise<Tables> {
   };
 }
 
-/** The entities of the shared tables. */
 export function sharedEntities(dataSource: DataSource): EntityMetadata[] {
   return SHARED_TABLES.map((name) => dataSource.getMetadata(name));
 }

@@ -4,7 +4,6 @@ import { type Finding, fault, ok } from './finding.js';
 interface Configuration {
   /** Without the variables at fault. */
   config: Config;
-  /** Names of those. */
   faulty: readonly string[];
   findings: Finding[];
 }
@@ -16,7 +15,7 @@ export function checkConfiguration(env: NodeJS.ProcessEnv): Configuration {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const faulty = error.faults.map((text) => text.split(' ')[0] as string);
-    // In production more is required, which would be a fault once more.
+    // Production requires more, which would be one more fault.
     const rest = Object.entries(env).filter(([name]) => ![...faulty, 'NODE_ENV'].includes(name));
     return {
       config: loadConfig(Object.fromEntries(rest)),

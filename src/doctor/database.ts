@@ -16,12 +16,12 @@ const OLDEST = 13;
 
 interface Connection {
   findings: Finding[];
-  /** `null`: there is nothing more to look at. */
+  /** `null`: there is nothing more to check. */
   dataSource: DataSource | null;
   close(): Promise<void>;
 }
 
-/** Connects to the database that is configured, where it is there: an embedded one is not made. */
+/** Connects to the configured database; creates no embedded one. */
 export async function connect(config: Config): Promise<Connection> {
   const { databaseUrl, dataDirectory } = config;
   const none = { dataSource: null, close: async () => {} };
@@ -39,7 +39,7 @@ export async function connect(config: Config): Promise<Connection> {
     return { findings: await describe(dataSource, config), dataSource, close };
   } catch (error) {
     await close();
-    // What is wrong with it, a server that is running has found already.
+    // A running server has reported its faults already.
     const inUse = error instanceof DirectoryInUseError;
     const where = databaseUrl === null ? '' : `${addressOf(databaseUrl)} `;
     return { ...none, findings: [(inUse ? warning : fault)(`${where}${messageOf(error)}`)] };

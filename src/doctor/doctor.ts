@@ -13,12 +13,7 @@ const CHECK_TIMEOUT = 10_000;
 
 type Report = (title: string, findings: readonly Finding[]) => void;
 
-/**
- * Checks everything that a server needs, and changes nothing. It prints no secret.
- *
- * @param say prints lines for a person
- * @returns whether nothing is wrong
- */
+/** Checks all that a server needs; changes nothing, and prints no secret. @returns whether nothing is wrong */
 export async function doctor(say: (lines: string) => void): Promise<boolean> {
   let well = true;
   const report: Report = (title, findings) => {
@@ -29,7 +24,7 @@ export async function doctor(say: (lines: string) => void): Promise<boolean> {
   report('Configuration', findings);
   if (!faulty.some((name) => name.endsWith('SESSION_PASSWORD')))
     report('Session password', await attempt(checkSessionPassword(config)));
-  // Another database than the one that is meant would tell nothing.
+  // Without it, the configuration names the embedded database, which is not the one that is meant.
   if (!faulty.includes('DATABASE_URL')) await reportDatabase(config, report);
   return well;
 }

@@ -2,7 +2,6 @@ import type { DataSource } from 'typeorm';
 import { GithubAppInstallation } from '../installations/github-app-installation.entity.js';
 import { User } from '../users/user.entity.js';
 
-/** The user of the documented example. */
 export const DEMO_USER = 'user123';
 
 /** The first is the documented example; the last exceeds 2^31, as GitHub's ids will. */

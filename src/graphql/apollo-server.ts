@@ -22,12 +22,11 @@ import { EXAMPLE_QUERY } from './sandbox.js';
 
 /** As many as help a person; an attacker's document could have any number. */
 const MAX_VALIDATION_ERRORS = 5;
-/** Parsed and validated. Those that are compiled are remembered as such, beside. */
+/** Parsed and validated ones; compiled queries have a cache of their own. */
 const REMEMBERED_DOCUMENTS = 100;
 
 export interface ApolloOptions {
   schema: GraphQLSchema;
-  /** Answers what it can compile. */
   compiled: CompiledOperations;
   logger: FastifyBaseLogger;
   /** Sandbox and introspection. */
@@ -82,7 +81,7 @@ function maskError(formatted: GraphQLFormattedError, error: unknown): GraphQLFor
   if (error instanceof GraphQLError && error.originalError instanceof CodedError)
     return { ...formatted, extensions: error.originalError.extensions };
   if (formatted.extensions?.code !== 'INTERNAL_SERVER_ERROR') return formatted;
-  // Of the execution itself, without a cause: an argument that does not fit.
+  // An error of the execution itself, without a cause: an argument of a wrong type.
   const cause = unwrapResolverError(error);
   if (cause instanceof GraphQLError && !cause.originalError) {
     return { ...formatted, extensions: { code: 'BAD_USER_INPUT' } };
@@ -102,7 +101,7 @@ const logFailures: ApolloServerPlugin<Context> = {
   },
 };
 
-/** The fast path tells of its operations by itself. */
+/** The compiled path publishes its own operations. */
 const tellOperations: ApolloServerPlugin<Context> = {
   async requestDidStart() {
     if (!operations.hasSubscribers) return;

@@ -10,7 +10,6 @@ import { compileVariables } from './compile-inputs.js';
 import type { Text } from './json-text.js';
 import { conditionsOf, SelectedFields } from './selected-fields.js';
 
-/** Why a query is not compiled. */
 export type Uncompilable =
   | 'not_a_query'
   | 'several_operations'
@@ -18,25 +17,18 @@ export type Uncompilable =
   | 'too_many_variants';
 
 export interface CompiledQuery {
-  /** The operation's. */
+  /** `null`: an anonymous operation. */
   readonly name: string | null;
   /** Variants that it may have, at most: one for each outcome of its directives. */
   readonly variants: number;
-  /**
-   * @param variables as they were sent
-   * @returns the JSON of `data`
-   * @throws whatever makes an error of the answer: the text says nothing of it
-   */
+  /** JSON of `data`, for variables as they were sent. @throws where the answer has an error; the text is arbitrary */
   execute(variables: Record<string, unknown>, context: unknown): Text;
 }
 
 /** Variables that directives depend on, at most: each doubles the variants. */
 const MAX_CONDITIONS = 3;
 
-/**
- * Makes functions of a valid query that write the JSON of its answer. They call the same resolvers, with the same
- * arguments, and the same serializers as `graphql` does (GraphQL §6.4), and fail where any of them does.
- */
+/** Compiles a valid query to functions that write its JSON, with the resolver and serializer calls of GraphQL §6.4. */
 export function compileQuery(
   schema: GraphQLSchema,
   document: DocumentNode,

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { type ApolloServer, HeaderMap } from '@apollo/server';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CodedError } from '../errors.js';
-import { answerable, logUnforeseen, nameMethods } from '../http/errors.js';
+import { answerable, logUnexpected, nameMethods } from '../http/errors.js';
 import type { Context } from '../session/context.js';
 import {
   type CompiledOperations,
@@ -25,17 +25,10 @@ const ANSWER_TYPES = new Map([
   ],
 ]);
 
-/**
- * Characters of an answer beyond which it is sent as bytes: Node.js would make another text of it and the
- * headers, and keep that until all is written, so that V8 would take it for long-lived.
- */
+/** Characters. Node.js would copy a longer text beside the headers until it is written: long-lived, as V8 sees it. */
 const SENT_AS_BYTES = 64 * 1024;
 
-/**
- * Binds Apollo Server to Fastify: a request goes in as plain data, and an answer comes out so.
- *
- * @param manifest the only operations that run; `null`: any
- */
+/** Binds Apollo Server to Fastify. `manifest`: the only operations that run; `null`: any. */
 export function graphqlRoutes(
   app: FastifyInstance,
   apollo: ApolloServer<Context>,
@@ -77,10 +70,7 @@ function sendable(answer: string): string | Buffer {
   return answer.length > SENT_AS_BYTES ? Buffer.from(answer) : answer;
 }
 
-/**
- * The type of the answer to what clients usually send, which a page of another origin could not send
- * without a preflight; `undefined`: Apollo Server has to look at it.
- */
+/** Content type of the answer to a usual request, which other origins must preflight (CSRF); `undefined`: any other. */
 function usualAnswerType({ method, headers, body }: FastifyRequest): string | undefined {
   const usual = method === 'POST' && headers['content-type'] === 'application/json';
   return usual && isRecord(body) ? ANSWER_TYPES.get(headers.accept ?? '*/*') : undefined;
@@ -95,13 +85,13 @@ function toHeaderMap(headers: FastifyRequest['headers']): HeaderMap {
   return map;
 }
 
-/** What Fastify refuses before Apollo sees it, in the shape that GraphQL clients read. */
+/** Errors that Fastify raises before Apollo Server, in the shape that GraphQL clients read. */
 function answerAsGraphQL(
   error: FastifyError | CodedError,
   request: FastifyRequest,
   reply: FastifyReply,
 ) {
-  logUnforeseen(request, error);
+  logUnexpected(request, error);
   const answer = answerable(error);
   const { message, extensions } =
     answer instanceof CodedError

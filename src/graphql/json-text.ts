@@ -1,4 +1,4 @@
-/** JSON, at once or later. */
+/** JSON, or a promise of it. */
 export type Text = string | Promise<string>;
 
 /** Concatenates the texts from 0 to `count`, between `open` and `close`. */
@@ -24,13 +24,7 @@ export function concatenate(
   return concatenateLater(text, written, at + 1, count, write, close);
 }
 
-/**
- * Goes on with texts of which one is a promise, or has failed: the rest are begun all the same, as `graphql` begins
- * all fields and items. Some may be promises already, whose rejections must be handled.
- *
- * @param text those before the first promise
- * @param next the place after it
- */
+/** The rest after a promise or a failure are begun all the same, as `graphql` does. `text` precedes it; `next`: the place after it. */
 function concatenateLater(
   text: string,
   first: Promise<string>,
@@ -46,7 +40,7 @@ function concatenateLater(
   return Promise.all(texts).then((parts) => parts.reduce((all, part) => all + part, text) + close);
 }
 
-/** What is thrown becomes a rejection, so that no other one is left unhandled. */
+/** Turns what is thrown into a rejection, so that no other one is left unhandled. */
 function attempt(write: (at: number) => Text, at: number): Text {
   try {
     return write(at);

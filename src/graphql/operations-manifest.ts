@@ -13,7 +13,6 @@ const Manifest = z.object({
 /** Operation texts by id. */
 export type Operations = ReadonlyMap<string, string>;
 
-/** The unvalidated fields of a request that name its operation. */
 type Body = {
   query?: unknown;
   extensions?: { persistedQuery?: { sha256Hash?: unknown } };

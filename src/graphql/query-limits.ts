@@ -37,7 +37,6 @@ const MESSAGES: Record<Limit, (found: number, most: number) => string> = {
 /** Characters, checked before parsing: deeply nested JSON can take hundreds of megabytes. */
 const MAX_BODY_LENGTH = 128 * 1024;
 
-/** A validation rule that reports an exceeded limit as `QUERY_TOO_COMPLEX`. */
 export function queryLimits(context: ValidationContext): ASTVisitor {
   return {
     Document(document) {
@@ -123,7 +122,6 @@ function measure(document: DocumentNode): (node: ASTNode) => Size {
   }
 }
 
-/** A field such as `__schema`, or a fragment on a type such as `__Type`. */
 function isIntrospection(node: ASTNode): boolean {
   if (node.kind === Kind.FRAGMENT_DEFINITION) return node.typeCondition.name.value.startsWith('__');
   return node.kind === Kind.FIELD && node.name.value.startsWith('__');

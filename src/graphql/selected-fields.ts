@@ -15,7 +15,6 @@ import {
   visit,
 } from 'graphql';
 
-/** What of a document decides how it is compiled. */
 export interface Conditions {
   /** The variables that `@include` and `@skip` depend on. */
   variables: ReadonlySet<string>;
@@ -45,7 +44,6 @@ export class SelectedFields {
   readonly #schema: GraphQLSchema;
   readonly #outcomes: Record<string, unknown>;
 
-  /** @param outcomes the variables that directives depend on */
   constructor(
     schema: GraphQLSchema,
     { definitions }: DocumentNode,

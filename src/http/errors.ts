@@ -27,7 +27,7 @@ type ServerSocket = Socket & { _httpMessage?: ServerResponse | null };
 
 export function handleErrors(app: FastifyInstance): void {
   app.setErrorHandler<Failure>((error, request, reply) => {
-    logUnforeseen(request, error);
+    logUnexpected(request, error);
     const { status, message } = answerable(error);
     if (status === 503) reply.header('retry-after', RETRY_AFTER);
     return reply.code(status).send(errorBody(status, message));
@@ -49,7 +49,7 @@ export function answerable(error: Failure): CodedError | { status: number; messa
     : new CodedError('INTERNAL_SERVER_ERROR');
 }
 
-export function logUnforeseen(request: FastifyRequest, error: Failure): void {
+export function logUnexpected(request: FastifyRequest, error: Failure): void {
   if (error instanceof CodedError || (error.statusCode ?? 500) >= 500)
     logFailure(request.log, error);
 }

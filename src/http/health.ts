@@ -10,10 +10,7 @@ export interface HealthOptions {
   database: Pick<Database, 'reachable' | 'notReadyReason'>;
 }
 
-/**
- * Probes for process managers and load balancers. `/live` does not depend on the database, which a
- * restart would not repair. `/ready` answers 503 while the instance cannot serve, and names why.
- */
+/** `/live` ignores the database, which no restart repairs. `/ready` answers 503, with the reason, while not serving. */
 export function healthRoutes(
   app: FastifyInstance,
   { shutdownDelay, database }: HealthOptions,

@@ -11,10 +11,7 @@ export interface RateLimits {
   anonymous: number | null;
 }
 
-/**
- * Limits each signed-in user, and each address without a session; an IPv6 customer holds a whole /64,
- * which counts as one address. A seal that is not cached counts for its address: opening it is costly.
- */
+/** Limits each user, and each address without a session or with an uncached seal, which is costly to open. */
 export async function limitRates(
   api: FastifyInstance,
   { signedIn, anonymous }: RateLimits,
@@ -24,6 +21,7 @@ export async function limitRates(
   await api.register(rateLimit, {
     timeWindow: '1 minute',
     enableDraftSpec: true,
+    // An IPv6 customer holds a whole /64, which counts as one address.
     keyGenerator: ({ context, ip }) =>
       context.viewer ? `user ${context.viewer.id}` : normalizeIP(ip),
     // A CORS preflight (Fetch §4.8) carries no cookie and costs nothing.

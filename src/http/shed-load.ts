@@ -14,17 +14,12 @@ declare module 'fastify' {
   }
 }
 
-/**
- * Refuses excess requests with 503 before their seal is opened. The refusal is delayed: it costs nearly
- * as much as a response, and clients that retry at once would leave no time for responses.
- *
- * A request is in flight from the end of its body until its response is serialized. A slow client thus
- * holds no place, nor do pipelined requests of a client that has left: Node.js never closes their responses.
- */
+/** Refuses excess requests with 503 before their seal is opened. */
 export function shedLoad(api: FastifyInstance): void {
   let inFlight = 0;
   api.decorateRequest('isInFlight', false);
 
+  // Delayed, as it costs nearly as much as a response: clients that retry at once would leave no time for responses.
   const refuse = (reply: FastifyReply, done: (error: Error) => void) => {
     reply.header('retry-after', RETRY_AFTER);
     setTimeout(done, REFUSAL_DELAY, REFUSAL);
@@ -33,7 +28,8 @@ export function shedLoad(api: FastifyInstance): void {
     if (inFlight === MAX_IN_FLIGHT) return refuse(reply, done);
     done();
   });
-  // Checked again: other bodies may have arrived meanwhile.
+  // Checked again, as other bodies may have arrived. In flight from here until the response is serialized, so that a
+  // slow client holds no place, nor do pipelined requests of one that left, whose responses Node.js never closes.
   api.addHook('preValidation', (request, reply, done) => {
     if (inFlight === MAX_IN_FLIGHT) return refuse(reply, done);
     inFlight++;

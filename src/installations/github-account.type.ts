@@ -11,7 +11,6 @@ registerEnumType(GithubAccountType, {
   description: 'What kind of account it is.',
 });
 
-/** The GraphQL view of an account. */
 @ObjectType({
   simpleResolvers: true,
   description: 'A GitHub account that has installed the App. What is unknown is null.',

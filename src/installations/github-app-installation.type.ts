@@ -1,7 +1,6 @@
 import { Field, ID, ObjectType } from 'type-graphql';
 import { DateTime } from '../date-time.js';
 
-/** The GraphQL view of an installation. */
 @ObjectType({
   // Read from the object at once: TypeGraphQL's own resolvers cost more than the rest of a field.
   simpleResolvers: true,

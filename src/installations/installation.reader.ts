@@ -23,13 +23,11 @@ export const DOCUMENTED = [
 /** The columns that a read brings: the documented ones, or every column of the entity. */
 export type ColumnSet = 'documented' | 'all';
 
-/** Statements of this reader under way at a time: shared by many users, and isolated. */
 export const INSTALLATION_SLOTS = {
   documented: { shared: 5, isolated: 2 },
   all: { shared: 3, isolated: 1 },
 };
 
-/** Reads the installations of users, ordered by id. */
 export class InstallationReader {
   readonly #readers: Record<ColumnSet, BatchedReader<InstallationRow>>;
 
@@ -46,7 +44,7 @@ export class InstallationReader {
     };
   }
 
-  /** @returns `null`: there is no such user */
+  /** Installations ordered by id; `null`: there is no such user. */
   read(
     { id }: PermittedUser,
     { reads }: Context,

@@ -8,12 +8,10 @@ import { GithubAppInstallation } from './github-app-installation.type.js';
 import type { InstallationReader, InstallationRow } from './installation.reader.js';
 import { columnsOf } from './selected-installations.js';
 
-/** The resolvers of this feature. */
 export function installationResolvers(installations: InstallationReader): object[] {
   return [new UserInstallationsResolver(installations), new InstallationResolver()];
 }
 
-/** Adds `installations` to `User`. */
 @Resolver(() => User)
 class UserInstallationsResolver {
   readonly #installations: InstallationReader;
@@ -52,7 +50,6 @@ class UserInstallationsResolver {
   }
 }
 
-/** The fields of an installation that are no columns. */
 @Resolver(() => GithubAppInstallation)
 class InstallationResolver {
   @FieldResolver(() => GithubAccount, {

@@ -20,7 +20,7 @@ export function installationRoutes(app: FastifyInstance, installations: Installa
       const rows = found(await installations.read(user, context, 'documented'));
       const body = arrayOf(user.id, rows);
       const etag = `"${hash64(body)}"`;
-      // The browser may keep it, but asks each time whether it still holds.
+      // The browser may store it, but revalidates it each time.
       reply.header('etag', etag).header('cache-control', 'private, no-cache');
       if (matches(headers['if-none-match'], etag)) return reply.code(304).send();
       reply.header('content-type', 'application/json; charset=utf-8');
@@ -38,7 +38,7 @@ function arrayOf(userId: string, rows: readonly InstallationRow[]): string {
       `{"id":${row.id}${owner}${quote(row.githubInstallationId)},` +
       `"created_at":"${row.createdAt}","updated_at":"${row.updatedAt}"}`,
   );
-  // One flat text: the digest and the socket would flatten a concatenation each.
+  // One flat text: the hash and the socket would flatten a concatenation each.
   return `[${items.join()}]`;
 }
 

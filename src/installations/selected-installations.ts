@@ -3,10 +3,7 @@ import type { UserReader } from '../users/user.reader.js';
 import type { FindUser } from '../users/user.resolver.js';
 import { type ColumnSet, DOCUMENTED, type InstallationReader } from './installation.reader.js';
 
-/**
- * The fewest columns that answer an operation, its fields and the arguments of its lists: one set for all lists, so
- * that they share one read. `null`: it selects no installations.
- */
+/** The fewest columns for all lists of an operation, so that they share one read; `null`: it selects no list. */
 export const columnsOf = perOperation((selection): ColumnSet | null => {
   const lists = selection('User').get('installations');
   if (!lists) return null;

@@ -26,9 +26,8 @@ export interface ExecutedOperation {
   errorCode: string | null;
 }
 
-/** An operation that Apollo's execution answers instead of a compiled query. */
+/** An operation that Apollo's execution answers instead of a compiled query, for one of a few reasons. */
 export interface Fallback {
-  /** One of a few. */
   reason: string;
 }
 

@@ -21,7 +21,6 @@ const MAX_OPERATION_NAME_LENGTH = 64;
 const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const USERS = [1, 2, 4, 8, 16, 32, 64, 128];
 
-/** Counts of a connection pool; the embedded database has none. */
 export interface PoolCounts {
   readonly totalCount?: number;
   readonly idleCount?: number;

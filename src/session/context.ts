@@ -15,7 +15,6 @@ export interface ContextBuilder {
   /** `null`: the session is not cached; its seal must be opened first. */
   remembered(request: FastifyRequest): Context | null;
   opened(request: FastifyRequest): Promise<Context>;
-  /** Without a session. */
   anonymous(request: FastifyRequest): Context;
 }
 

@@ -1,18 +1,12 @@
 import { CodedError } from '../errors.js';
 import { READS_TIMEOUT, within } from '../timeouts.js';
 
-/**
- * The per-request memo: a request makes each of its reads once, also where it fails, and all of them end within
- * `READS_TIMEOUT`.
- */
+/** Memoizes the reads of one request, failed ones too; all of them end within `READS_TIMEOUT`. */
 export class RequestReads {
   #made: Map<string, Promise<unknown>> | undefined;
   #until = 0;
 
-  /**
-   * @param key names the read among those of all readers
-   * @throws {CodedError} `SERVICE_UNAVAILABLE` where the request's time is over; else as the read does
-   */
+  /** `key` is unique among the reads of all readers. @throws {CodedError} `SERVICE_UNAVAILABLE` when time is up */
   once<Result>(key: string, read: () => Promise<Result>): Promise<Result> {
     if (!this.#made) {
       // A read by itself ends sooner.

@@ -26,10 +26,7 @@ export interface SessionReaderOptions {
   now?: () => number;
 }
 
-/**
- * Opening a seal costs more than the rest of a request, so opened sessions are cached. Forgeries are not, so that they
- * cannot evict sessions.
- */
+/** Caches sessions, as opening a seal costs more than the rest of a request; not forgeries, which could evict them. */
 export class SessionReader {
   readonly #passwords: readonly string[];
   readonly #maxAgeMs: number | null;
@@ -90,11 +87,9 @@ function publish(outcome: SessionOutcome): void {
   if (sessions.hasSubscribers) sessions.publish(outcome);
 }
 
-/**
- * The HMAC of a seal, which only the holder of a session knows, and a hash of all of it, by which an altered seal is
- * another one. Joined: V8 would keep the whole header beside a concatenation.
- */
+/** The HMAC, which only the holder of the session knows, and a hash of all of it: an altered seal has another key. */
 function cacheKeyOf(sealed: string): string {
+  // Joined: V8 would keep the whole header beside a concatenation.
   return [sealed.slice(-HMAC_LENGTH), hash64(sealed)].join();
 }
 

@@ -9,14 +9,10 @@ export interface PermittedUser {
   readonly [permitted]: true;
 }
 
-/**
- * The access rule, in front of every reader: a viewer may read their own user, and no other. Another id is refused
- * before any SQL, so that neither the answer nor its timing shows whether it exists.
- *
- * @throws {CodedError} `UNAUTHENTICATED` or `NOT_FOUND`
- */
+/** The access rule: a viewer may read their own user only. @throws {CodedError} `UNAUTHENTICATED` or `NOT_FOUND` */
 export function permit(viewer: Viewer | null, userId: string): PermittedUser {
   if (viewer === null) throw new CodedError('UNAUTHENTICATED');
+  // Before any SQL: neither the answer nor its timing shows whether the id exists.
   if (viewer.id !== userId) throw new CodedError('NOT_FOUND');
   return viewer as PermittedUser;
 }

@@ -3,7 +3,6 @@ import type { Context } from '../session/context.js';
 import type { PermittedUser } from './access.js';
 import { User } from './user.entity.js';
 
-/** A row of the table of users. */
 export interface UserRow {
   readonly id: string;
   /** ISO 8601, UTC, milliseconds. */
@@ -11,10 +10,8 @@ export interface UserRow {
   readonly updatedAt: string;
 }
 
-/** Statements of this reader under way at a time: shared by many users, and isolated. */
 export const USER_SLOTS = { shared: 2, isolated: 1 };
 
-/** Reads the rows of users. */
 export class UserReader {
   readonly #rows: BatchedReader<UserRow>;
 

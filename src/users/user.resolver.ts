@@ -5,11 +5,7 @@ import { found, type PermittedUser, permit } from './access.js';
 import type { UserReader } from './user.reader.js';
 import { User } from './user.type.js';
 
-/**
- * Reads what shows whether a user exists: whichever read the query needs anyway.
- *
- * @returns `null`: there is no such user
- */
+/** Reads what shows whether a user exists: whichever read the query needs anyway. `null`: there is no such user. */
 export type FindUser = (
   user: PermittedUser,
   context: Context,

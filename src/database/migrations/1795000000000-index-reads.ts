@@ -5,7 +5,7 @@ const NAME = 'github_app_installation_read_idx';
 /** A covering index in the order of the answer. It blocks writers: on a large table, build it `CONCURRENTLY` before. */
 export class IndexReads1795000000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
-    // IF NOT EXISTS waits for writers and asks for the owner's right first, and accepts an invalid index.
+    // IF NOT EXISTS first waits for writers and requires ownership, and accepts an invalid index.
     const [made] = await runner.query(
       'SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)',
       [NAME],

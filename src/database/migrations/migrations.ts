@@ -9,5 +9,4 @@ export const SHARED_TABLE_MIGRATIONS = [
   AddInstallationAccounts1796000000000,
 ];
 
-/** Every migration, in the order of its application. */
 export const MIGRATIONS = [...SHARED_TABLE_MIGRATIONS];
