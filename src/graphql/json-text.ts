@@ -24,7 +24,7 @@ export function concatenate(
   return concatenateLater(text, written, at + 1, count, write, close);
 }
 
-/** The rest after a promise or a failure are begun all the same, as `graphql` does. `text` precedes it; `next`: the place after it. */
+/** Begins the rest after a promise or a failure all the same, as `graphql` does. `text` precedes it, `next` follows it. */
 function concatenateLater(
   text: string,
   first: Promise<string>,
