@@ -51,12 +51,12 @@ function jsonOf({ name, meaning, type, nullable }: ReadColumn): string {
 /** For a required instant that is null or infinite, as is the row's other one: rows of other programs may be so. */
 const EPOCH = '1970-01-01T00:00:00.000Z';
 
-/** The row whose values begin at `start`, among those of all rows of its key. */
+/** The row whose values begin at `$start`, among those of all rows of its key. No property of an entity is named so. */
 class RowView {
   constructor(
-    readonly key: string,
-    readonly values: readonly unknown[],
-    readonly start: number,
+    readonly $key: string,
+    readonly $values: readonly unknown[],
+    readonly $start: number,
   ) {}
 }
 
@@ -68,8 +68,9 @@ export function rowsOf<Row>(
   class ColumnSetRow extends RowView {}
   const define = (property: string, get: (this: RowView) => unknown) =>
     Object.defineProperty(ColumnSetRow.prototype, property, { get, enumerable: true });
-  const instantAt = ({ values, start }: RowView, at: number) => {
-    const timestamp = values[start + at];
+  const valueAt = (row: RowView, at: number) => row.$values[row.$start + at];
+  const instantAt = (row: RowView, at: number) => {
+    const timestamp = valueAt(row, at);
     return typeof timestamp === 'string' ? isoInstant(timestamp) : null;
   };
   const required = columns.flatMap(({ meaning, optional }, at) =>
@@ -83,19 +84,19 @@ export function rowsOf<Row>(
         return required.map((other) => instantAt(this, other)).find(Boolean) ?? EPOCH;
       },
       bigint() {
-        const padded = this.values[this.start + at] as string | null;
+        const padded = valueAt(this, at) as string | null;
         return padded === null ? null : padded.slice(PADDING.length);
       },
       text: plain,
       plain,
     };
     function plain(this: RowView) {
-      return this.values[this.start + at];
+      return valueAt(this, at);
     }
     define(property, getters[meaning]);
   }
   define(keyProperty, function () {
-    return this.key;
+    return this.$key;
   });
   return (key, values) => {
     const rows: Row[] = [];

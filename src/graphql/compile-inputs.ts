@@ -77,9 +77,11 @@ function compileArgument(
       if (given !== undefined) values[name] = given;
     };
   }
-  // A resolver may change it, and it may hold variables.
-  if (value?.kind === Kind.LIST || value?.kind === Kind.OBJECT)
-    return (values, variables) => Object.assign(values, getArgumentValues(alone, node, variables));
+  const setAnew: SetArgument = (values, variables) =>
+    Object.assign(values, getArgumentValues(alone, node, variables));
+  // It may hold variables.
+  if (value?.kind === Kind.LIST || value?.kind === Kind.OBJECT) return setAnew;
   const constant = getArgumentValues(alone, node);
-  return (values) => Object.assign(values, constant);
+  // A resolver may change a list or an object.
+  return typeof constant[name] === 'object' ? setAnew : (values) => Object.assign(values, constant);
 }

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { hash64 } from '../hash.js';
+import { hashOf } from '../hash.js';
 import { nameMethods } from '../http/errors.js';
 import { quote } from '../json.js';
 import { found, permit } from '../users/access.js';
@@ -19,7 +19,7 @@ export function installationRoutes(app: FastifyInstance, installations: Installa
       const user = permit(context.viewer, params.userId);
       const rows = found(await installations.read(user, context, 'documented'));
       const body = arrayOf(user.id, rows);
-      const etag = `"${hash64(body)}"`;
+      const etag = `"${hashOf(body)}"`;
       // The browser may store it, but revalidates it each time.
       reply.header('etag', etag).header('cache-control', 'private, no-cache');
       if (matches(headers['if-none-match'], etag)) return reply.code(304).send();

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import { hash64 } from '../hash.js';
+import { hashOf } from '../hash.js';
 import { type SessionOutcome, sessions } from '../observability/events.js';
 import { HMAC_LENGTH, openSeal, parseSeal } from './seal.js';
 import { sealedSession } from './session-cookie.js';
@@ -87,10 +87,10 @@ function publish(outcome: SessionOutcome): void {
   if (sessions.hasSubscribers) sessions.publish(outcome);
 }
 
-/** The HMAC, which only the holder of the session knows, and a hash of all of it: an altered seal has another key. */
+/** The HMAC, which only the holder of the session knows, and a hash of all of it, so that altered seals are not found. */
 function cacheKeyOf(sealed: string): string {
   // Joined: V8 would keep the whole header beside a concatenation.
-  return [sealed.slice(-HMAC_LENGTH), hash64(sealed)].join();
+  return [sealed.slice(-HMAC_LENGTH), hashOf(sealed)].join();
 }
 
 /** Rejects numbers beyond 2^53: rounded by `JSON.parse`, they may name another user. */

@@ -108,9 +108,10 @@ describe('A compiled query', () => {
       Query: { list: () => [1, 2] },
       Item: { size: (_source, args) => args.x.push(0) },
     });
-    expect(await dataOf('{ list { size(x: [1]) } }', {}, ofLists)).toBe(
-      '{"list":[{"size":2},{"size":2}]}',
-    );
+    for (const list of ['[1]', '1'])
+      expect(await dataOf(`{ list { size(x: ${list}) } }`, {}, ofLists)).toBe(
+        '{"list":[{"size":2},{"size":2}]}',
+      );
   });
 
   test('fails for an argument that must not be null, also where no resolver takes it', async () => {
