@@ -19,6 +19,8 @@ if (skipped) {
 const config = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
+  // Decorators need it, whichever module a test loads first.
+  setupFiles: ['reflect-metadata'],
   testPathIgnorePatterns: ['/node_modules/', ...(skipped ? ['/test/(faults|fuzz|deploy)/'] : [])],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
