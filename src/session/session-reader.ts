@@ -87,7 +87,7 @@ function publish(outcome: SessionOutcome): void {
   if (sessions.hasSubscribers) sessions.publish(outcome);
 }
 
-/** The HMAC, which only the holder of the session knows, and a hash of all of it, so that altered seals are not found. */
+/** The HMAC, which only the holder knows, and a hash of it all: an altered seal differs, unless its holder forces it. */
 function cacheKeyOf(sealed: string): string {
   // Joined: V8 would keep the whole header beside a concatenation.
   return [sealed.slice(-HMAC_LENGTH), hashOf(sealed)].join();
