@@ -14,6 +14,7 @@ import { refuseBrokenHosts } from './http/host.js';
 import { limitRates, RATE_LIMIT_HEADERS } from './http/rate-limit.js';
 import { RequestLog, requestId } from './http/request-log.js';
 import { shedLoad } from './http/shed-load.js';
+import { limitUnsentAnswers } from './http/unsent-answers.js';
 import { openApiRoutes } from './installations/installation.openapi.js';
 import { InstallationReader } from './installations/installation.reader.js';
 import { installationRoutes } from './installations/installation.routes.js';
@@ -112,6 +113,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
       request.bringsSeal = known === null;
       done();
     });
+    limitUnsentAnswers(api);
     shedLoad(api);
     // Before a seal is opened, which costs milliseconds.
     await limitRates(api, { signedIn: config.rateLimit, anonymous: config.rateLimitAnonymous });

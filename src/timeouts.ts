@@ -1,28 +1,35 @@
 /**
- * Timeouts in milliseconds. A read waits for a slot (400) and a shared statement (400), then for another slot (400) and
- * a statement of its own (1,200); the second read of a request has what the first one left. SILENCE_TIMEOUT and the
- * drains at shutdown outlast all of that, so that the caller times out last.
+ * Timeouts in milliseconds. A read waits for a slot (400) and a shared statement (400), then for another slot and a
+ * statement of its own, which have what is left of READ_TIMEOUT. SILENCE_TIMEOUT and the drains at shutdown outlast all
+ * reads of a request, so that the caller times out last.
  */
 
 /** Delay of a 503 under overload: see docs/decisions/0009-faults.md. */
 export const REFUSAL_DELAY = 750;
-/** The wait for a slot in the queue; longer while statements succeed, at the expense of the next statement. */
+/** The wait for a slot in the queue; an isolated read waits longer while statements succeed. */
 export const SLOT_TIMEOUT = 400;
 /** The pool uses one timeout for a free connection and for opening a new one. */
 export const CONNECTION_TIMEOUT = 1_000;
-/** With the wait for a connection, by the client's clock: networks die, and PgBouncer rejects `statement_timeout`. */
-export const STATEMENT_TIMEOUT = 1_200;
+/**
+ * A read whose statement hangs, with the wait for a connection, by the client's clock: networks die, and PgBouncer
+ * rejects `statement_timeout`.
+ */
+export const READ_TIMEOUT = 1_000;
+/** What a statement gets at least, however long its reads have waited. */
+export const MIN_STATEMENT_TIMEOUT = 200;
 /** A statement that several reads share; after it, each read gets its own. */
 export const SHARED_STATEMENT_TIMEOUT = 400;
-/** All reads of one request together. */
-export const READS_TIMEOUT =
-  SLOT_TIMEOUT + SHARED_STATEMENT_TIMEOUT + SLOT_TIMEOUT + STATEMENT_TIMEOUT;
+/** All reads of one request, of which one may need the other. */
+export const READS_TIMEOUT = 2 * READ_TIMEOUT;
 /** Delivery of a CancelRequest. */
 export const CANCEL_TIMEOUT = 1_000;
 /** A client's time to send its request. */
 export const REQUEST_TIMEOUT = 14_000;
 /** Between two checks for REQUEST_TIMEOUT: the default of Node.js is 30 s. */
 export const REQUEST_TIMEOUT_INTERVAL = 500;
+/** A client's time to take a large answer, however slowly it reads. */
+export const ANSWER_TIMEOUT = 12_000;
+export const ANSWER_TIMEOUT_INTERVAL = 500;
 /** A socket without traffic, as of a client that does not read; longer than any wait for the database. */
 export const SILENCE_TIMEOUT = 6_000;
 /** The wait for the database before the port opens without it. */

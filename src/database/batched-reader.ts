@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { CodedError } from '../errors.js';
-import { SHARED_STATEMENT_TIMEOUT, STATEMENT_TIMEOUT } from '../timeouts.js';
+import { READ_TIMEOUT, SHARED_STATEMENT_TIMEOUT } from '../timeouts.js';
 import { isDatabaseUnavailable, isStatementTimeout } from './availability.js';
 import { holdsId } from './column-types.js';
 import type { Database } from './database.js';
@@ -59,7 +59,7 @@ export class BatchedReader<Row> {
     const isolated = new ReadQueue<Row[] | null, Batch>({
       size: 1,
       statements: options.slots.isolated,
-      timeout: STATEMENT_TIMEOUT,
+      timeout: READ_TIMEOUT,
       query,
       succeeded,
       failed: refuse,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
-import { STATEMENT_TIMEOUT, within } from '../timeouts.js';
+import { READ_TIMEOUT, within } from '../timeouts.js';
 import {
   DatabaseNotReadyError,
   isConnectionLost,
@@ -136,7 +136,7 @@ export class Database {
   /** Probes share one statement, so that they cannot exhaust the pool. */
   reachable(): Promise<boolean> {
     this.#probe ??= this.#pool
-      .query({ text: 'SELECT 1', query_timeout: STATEMENT_TIMEOUT })
+      .query({ text: 'SELECT 1', query_timeout: READ_TIMEOUT })
       .then(
         () => true,
         () => false,

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { statements } from '../observability/events.js';
-import { SLOT_TIMEOUT } from '../timeouts.js';
+import { MIN_STATEMENT_TIMEOUT, READ_TIMEOUT, SLOT_TIMEOUT } from '../timeouts.js';
 import { DatabaseBusyError } from './availability.js';
 
 /** A read of one key, which several requests may share. */
@@ -10,8 +10,9 @@ class Read<Result> {
   reject!: (error: unknown) => void;
   /** Traces show the statement under the first request that waits for it. */
   readonly caller = new AsyncResource('Read');
-  /** Milliseconds, by `performance.now()`. */
-  waitsSince = 0;
+  /** Milliseconds, by `performance.now()`, as `waitsSince`: in the queue of isolated reads, later. */
+  readonly startedAt = performance.now();
+  waitsSince = this.startedAt;
 
   constructor() {
     this.promise = new Promise((resolve, reject) => {
@@ -27,7 +28,7 @@ export interface ReadQueueOptions<Result, Row> {
   size: number;
   /** Slots: statements in flight. */
   statements: number;
-  /** Milliseconds of a statement; a long wait for a slot shortens it. */
+  /** Milliseconds of a statement, at most; less where its reads have waited. */
   timeout: number;
   query(keys: string[], timeout: number): Promise<Row[]>;
   succeeded(reads: Reads<Result>, rows: Row[]): void;
@@ -97,7 +98,8 @@ export class ReadQueue<Result, Row> {
     let rows: Row[];
     try {
       const keys = [...reads.keys()];
-      const timeout = this.#timeLeft(first, started);
+      const timeLeft = Math.max(first.startedAt + READ_TIMEOUT - started, MIN_STATEMENT_TIMEOUT);
+      const timeout = Math.min(this.#options.timeout, timeLeft);
       rows = await first.caller.runInAsyncScope(() => this.#options.query(keys, timeout));
       this.#lastSuccess = performance.now();
     } catch (cause) {
@@ -114,14 +116,6 @@ export class ReadQueue<Result, Row> {
       // Rows of another form than expected fail the batch, and not the process.
       this.#options.failed(reads, cause);
     }
-  }
-
-  /** A wait for a slot beyond its timeout shortens the statement, so that both end in time. */
-  #timeLeft(first: Read<Result>, now: number): number {
-    const { timeout } = this.#options;
-    const overtime = now - first.waitsSince - SLOT_TIMEOUT;
-    // After a pause of the process, statements still get a minimum.
-    return Math.min(timeout, Math.max(timeout - overtime, SLOT_TIMEOUT));
   }
 
   #take(size: number): Reads<Result> {
@@ -160,7 +154,6 @@ export class ReadQueue<Result, Row> {
     return Math.min(size, this.#options.size);
   }
 
-  /** Refuses a read after SLOT_TIMEOUT without a success, or once only SLOT_TIMEOUT is left for its statement. */
   #refuseTimedOut = (): void => {
     this.#slotTimeout = undefined;
     // A free slot: the reads are about to be sent, however long the process paused.
@@ -168,8 +161,7 @@ export class ReadQueue<Result, Row> {
     const now = performance.now();
     const timedOut: Reads<Result> = new Map();
     for (const [key, read] of this.#waiting) {
-      const waitsUntil = Math.max(read.waitsSince, this.#lastSuccess) + SLOT_TIMEOUT;
-      const timeLeft = Math.min(waitsUntil, read.waitsSince + this.#options.timeout) - now;
+      const timeLeft = this.#waitsUntil(read) - now;
       if (timeLeft > 0) {
         this.#slotTimeout = setTimeout(this.#refuseTimedOut, timeLeft);
         break;
@@ -179,4 +171,11 @@ export class ReadQueue<Result, Row> {
     }
     if (timedOut.size > 0) this.#options.failed(timedOut, new DatabaseBusyError());
   };
+
+  /** While statements succeed, the queue is long and not dead: a read waits as long as a statement may take. */
+  #waitsUntil({ startedAt, waitsSince }: Read<Result>): number {
+    if (this.#lastSuccess > waitsSince)
+      return Math.min(this.#lastSuccess + SLOT_TIMEOUT, waitsSince + this.#options.timeout);
+    return Math.min(waitsSince + SLOT_TIMEOUT, startedAt + READ_TIMEOUT - MIN_STATEMENT_TIMEOUT);
+  }
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import pg from 'pg';
 import { MAX_CONNECTIONS } from '../../src/server.js';
-import { STATEMENT_TIMEOUT } from '../../src/timeouts.js';
+import { READ_TIMEOUT } from '../../src/timeouts.js';
 import { createDatabase, type TestDatabase } from '../helpers/databases.js';
 import { startTestServer, type TestServer } from '../helpers/server.js';
 import { size } from '../helpers/size.js';
@@ -41,7 +41,7 @@ async function untilPoolRecovered(): Promise<number> {
     const one = () =>
       server.database.query('SELECT pg_backend_pid() AS pid, pg_sleep(0.2)', [], {
         name: 'pid',
-        timeout: STATEMENT_TIMEOUT,
+        timeout: READ_TIMEOUT,
       });
     const all = await Promise.allSettled(Array.from({ length: MAX_CONNECTIONS }, one));
     const pids = all.flatMap((each) => (each.status === 'fulfilled' ? each.value.rows : []));

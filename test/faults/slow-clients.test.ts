@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { type Served, serve } from '../cli/process.js';
+import { SILENCE_TIMEOUT } from '../../src/timeouts.js';
+import { type Served, serve, start } from '../cli/process.js';
 import { createDatabase, describeOnPostgres, type TestDatabase } from '../helpers/databases.js';
 import { cookieOf, UNLIMITED } from '../helpers/server.js';
 import { size } from '../helpers/size.js';
@@ -12,6 +13,10 @@ import { size } from '../helpers/size.js';
 const CONNECTIONS = size(40, 500);
 /** Has about 450 KB of installations. */
 const USER = 'somebody';
+/** Has 150 KB. */
+const LARGE = 'somebody with a large list';
+/** Has 2 MB. */
+const MANY = 'somebody with many';
 /** Milliseconds. */
 const DISCONNECT_TIMEOUT = 15_000;
 
@@ -40,13 +45,32 @@ const slowClients = (cookie: string): SlowClient[] => [
     share: 0.35,
     expected: 'HTTP/1.1 408',
   },
-  // Fewer than 500 requests: the limit of shed-load.ts would answer with small responses.
-  { first: request(USER, cookie).repeat(14), drip: '', share: 0.05, expected: null },
+  { first: request(USER, cookie).repeat(PIPELINED), drip: '', share: 0.05, expected: null },
 ];
 
-/** Socket buffers hold about ten responses; the server waits with the rest. */
+/** Socket buffers hold about ten responses; the server waits with the next. */
+const PIPELINED = 14;
+
+/** Reads 8 KB/s with a small window, which Node.js cannot set. Prints the ports of its connections. */
+const SLOW_READERS = `
+import socket, sys, time
+port, count, request = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3].encode()
+clients = []
+for _ in range(count):
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(('127.0.0.1', port))
+    client.sendall(request)
+    clients.append(client)
+print(*[client.getsockname()[1] for client in clients], flush=True)
+while True:
+    time.sleep(0.25)
+    for client in clients:
+        try: client.recv(2048, socket.MSG_DONTWAIT)
+        except OSError: pass
+`;
 const request = (userId: string, cookie: string) =>
-  `GET /api/users/${userId}/installations HTTP/1.1\r\nHost: a\r\nCookie: ${cookie}\r\n\r\n`;
+  `GET /api/users/${encodeURIComponent(userId)}/installations HTTP/1.1\r\nHost: a\r\nCookie: ${cookie}\r\n\r\n`;
 
 describeOnPostgres(`${CONNECTIONS} slow clients`, () => {
   let database: TestDatabase;
@@ -57,12 +81,14 @@ describeOnPostgres(`${CONNECTIONS} slow clients`, () => {
     server = await serve({ ...database.env, ...UNLIMITED });
     const client = new pg.Client({ connectionString: database.env.DATABASE_URL });
     await client.connect();
-    await client.query('INSERT INTO neptun_user VALUES ($1)', [USER]);
-    await client.query(
-      `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
-       SELECT $1, n FROM generate_series(1, 3000) n`,
-      [USER],
-    );
+    for (const [user, count] of Object.entries({ [USER]: 3_000, [LARGE]: 1_000, [MANY]: 15_000 })) {
+      await client.query('INSERT INTO neptun_user VALUES ($1)', [user]);
+      await client.query(
+        `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
+         SELECT $1, n FROM generate_series(1, $2) n`,
+        [user, count],
+      );
+    }
     await client.end();
     port = Number(new URL(server.url).port);
   });
@@ -110,9 +136,47 @@ describeOnPostgres(`${CONNECTIONS} slow clients`, () => {
       );
     }
   }, 60_000);
+
+  test('that read nothing of large lists are disconnected before their answers fill the memory', async () => {
+    const requests = request(LARGE, await cookieOf(LARGE)).repeat(50);
+    const resident = () =>
+      Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1]) / 1024;
+    const before = resident();
+    // Megabytes, with what the heap grows by under any load.
+    const sockets = Array.from({ length: 64 }, () =>
+      open(port, { first: requests, expected: null }),
+    );
+    await Promise.all(sockets.map(({ connected }) => connected));
+    const clients = new Set(sockets.map(({ socket }) => socket.localPort));
+    let [most, left] = [before, 64];
+    for (const end = Date.now() + 60_000; left > 0 && Date.now() < end; await sleep(50)) {
+      most = Math.max(most, resident());
+      left = establishedConnections(port, clients);
+    }
+    console.info({ before, most });
+    for (const { socket } of sockets) socket.destroy();
+    expect(left).toBe(0);
+    expect(most - before).toBeLessThan(150);
+  }, 90_000);
+
+  test('that read without a pause, but slowly, are disconnected as well', async () => {
+    const requests = request(MANY, await cookieOf(MANY)).repeat(3);
+    const readers = start('python3', ['-c', SLOW_READERS, String(port), '8', requests]);
+    const [, ports = ''] = await readers.printed(/^([\d ]+)\n/);
+    const clients = new Set(ports.split(' ').map(Number));
+    const startedAt = Date.now();
+    const connected = () => establishedConnections(port, clients);
+    expect(connected()).toBe(8);
+    await sleep(SILENCE_TIMEOUT + 1_000);
+    expect(connected()).toBe(8);
+    // What the operating system takes at once is sent in the first second.
+    while (connected() > 0 && Date.now() - startedAt < DISCONNECT_TIMEOUT) await sleep(100);
+    expect(connected()).toBe(0);
+    await readers.stop('SIGKILL');
+  }, 60_000);
 });
 
-function open(port: number, { first, expected }: SlowClient) {
+function open(port: number, { first, expected }: Pick<SlowClient, 'first' | 'expected'>) {
   const socket = connect(port, '127.0.0.1').on('error', () => {});
   const connected = once(socket, 'connect');
   let answer = '';
