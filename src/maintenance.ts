@@ -5,7 +5,7 @@ import { createPool } from './database/create-pool.js';
 import { createDataSource } from './database/data-source.js';
 import { Database } from './database/database.js';
 import { migrateAll, OtherProgramsTablesError } from './database/migrate.js';
-import { FEW_TRIES, type WaitOptions } from './database/wait-options.js';
+import { FEW_TRIES, onChange, type WaitOptions } from './database/wait-options.js';
 import { ENTITIES } from './entities.js';
 import { DEMO_USER, seed } from './explore/demo-data.js';
 
@@ -62,7 +62,7 @@ async function withDataSource(
   signal.addEventListener('abort', end);
   try {
     const dataSource = await createDataSource(pool, ENTITIES).initialize();
-    await work(dataSource, { signal, say, tries: FEW_TRIES });
+    await work(dataSource, { signal, say: onChange(print), tries: FEW_TRIES });
   } catch (error) {
     throw signal.aborted ? new Error('Ended: the next run removes what is half done') : error;
   } finally {
@@ -71,6 +71,6 @@ async function withDataSource(
 }
 
 /** Prints a clause as a sentence. */
-function say(clause: string): void {
+function print(clause: string): void {
   console.log(`${clause.charAt(0).toUpperCase()}${clause.slice(1)}.`);
 }

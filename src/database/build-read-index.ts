@@ -31,7 +31,7 @@ export async function buildReadIndex(
   options: BuildOptions,
 ): Promise<void> {
   const { origin, say, signal } = options;
-  for (;;) {
+  for (let refused: unknown = null; ; ) {
     const { tables } = await readCatalog(connection, ['github_app_installation']);
     const table = tables.get('github_app_installation') as CatalogTable;
     const usable = findReadIndex(table, origin);
@@ -40,7 +40,9 @@ export async function buildReadIndex(
       return say(
         readIndexAdvice(table, origin) ?? `${table.qualified} is a ${table.kind}: it has no index`,
       );
-    const invalid = table.indexes.some(({ name }) => name === READ_INDEX);
+    const invalid = table.indexes.some(({ name, valid }) => name === READ_INDEX && !valid);
+    // The name is that of something else.
+    if (refused !== null && !invalid) throw refused;
     const other = invalid ? await findOtherBuild(connection, table) : null;
     if (other !== null) {
       say(`waiting for process ${other}, which builds an index`);
@@ -48,17 +50,18 @@ export async function buildReadIndex(
       continue;
     }
     if (invalid) await removeLeftover(connection, table, say);
-    if (await build(connection, observer, table, say)) return;
+    refused = await build(connection, observer, table, say);
+    if (refused === null) return;
   }
 }
 
-/** @returns whether it is made: `false` if somebody else has begun to */
+/** @returns the error that the name is taken; `null`: it is made */
 async function build(
   connection: DirectConnection,
   observer: Queryable,
   table: CatalogTable,
   say: WaitOptions['say'],
-): Promise<boolean> {
+): Promise<unknown> {
   const what = `${READ_INDEX} on ${table.qualified}`;
   say(`making ${what}: it waits for older transactions, and holds up no writer`);
   const stop = reportProgress(connection.processId, observer, (phase) =>
@@ -67,13 +70,13 @@ async function build(
   try {
     await connection.query(createReadIndex(table));
   } catch (error) {
-    if ((error as { code?: string }).code === ALREADY_EXISTS) return false;
+    if ((error as { code?: string }).code === ALREADY_EXISTS) return error;
     throw error;
   } finally {
     stop();
   }
   say(`made ${READ_INDEX}`);
-  return true;
+  return null;
 }
 
 async function removeLeftover(

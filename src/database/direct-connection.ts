@@ -66,10 +66,10 @@ async function takeTurn(
   query: Queryable['query'],
   { say, signal }: Pick<WaitOptions, 'say' | 'signal'>,
 ): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
+  for (;;) {
     const rows = await query('SELECT pg_try_advisory_lock($1) AS mine', [LOCK]);
     if ((rows as [{ mine: boolean }])[0].mine) return;
-    if (attempt === 1) say('waiting for another instance, which builds the index');
+    say('waiting for another instance, which builds the index');
     await sleep(POLL_INTERVAL, undefined, { signal });
   }
 }

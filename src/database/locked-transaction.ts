@@ -11,7 +11,7 @@ const POLL_INTERVAL = 500;
 const LOCK_TIMEOUT = 200;
 const PAUSE = { first: 1_000, longest: 10_000 };
 /** Longer than the default `deadlock_timeout`, after which PostgreSQL cancels an autovacuum for a waiting lock. */
-const VACUUM_LOCK_TIMEOUT = 1_500;
+const VACUUM_LOCK_TIMEOUT = 1_200;
 /** Lock timeout, deadlock, and a statement that an administrator has cancelled. */
 const LOCKED_STATES = ['55P03', '40P01', '57014'];
 

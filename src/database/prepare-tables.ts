@@ -12,7 +12,7 @@ import {
   unreadableOptionals,
 } from './servable.js';
 import { inspectTables, sharedEntities, type Tables } from './tables.js';
-import type { WaitOptions } from './wait-options.js';
+import { onChange, type WaitOptions } from './wait-options.js';
 
 export type Log = Pick<FastifyBaseLogger, 'warn' | 'info'>;
 
@@ -37,7 +37,11 @@ export async function prepareTables(
   let tables = await inspectTables(dataSource);
   if (tables.pending.length > 0 && tables.mayMigrate) {
     wait.say('migrations are being applied');
-    const logged = { ...wait, say: logChanges(log, wait.say) };
+    const say = onChange((clause) => {
+      log.info(clause);
+      wait.say(clause);
+    });
+    const logged = { ...wait, say };
     logApplied(log, await migrate(dataSource, logged));
     await indexWithin(indexTimeout, dataSource, log, logged);
     wait.signal.throwIfAborted();
@@ -73,15 +77,6 @@ async function indexWithin(
     () => indexed,
   );
   ended.abort();
-}
-
-function logChanges(log: Log, say: WaitOptions['say']): WaitOptions['say'] {
-  let last = '';
-  return (clause) => {
-    if (clause !== last) log.info(clause);
-    last = clause;
-    say(clause);
-  };
 }
 
 function logApplied(log: Log, migrations: Migration[]): void {

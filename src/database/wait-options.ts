@@ -8,6 +8,15 @@ export interface WaitOptions {
   tries: number;
 }
 
+/** What is said again and again, as long as it is true, is passed on once. */
+export function onChange(say: WaitOptions['say']): WaitOptions['say'] {
+  let last = '';
+  return (clause) => {
+    if (clause !== last) say(clause);
+    last = clause;
+  };
+}
+
 /** For commands: about a minute. */
 export const FEW_TRIES = 10;
 

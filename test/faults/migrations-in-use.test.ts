@@ -227,6 +227,19 @@ test('an index that somebody builds by hand is waited for, and not taken for a l
   expect(await isApplied()).toBe(true);
 });
 
+test('an index of that name on other columns is left alone', async () => {
+  await observer.query(PENDING.index);
+  await observer.query(`CREATE INDEX ${INDEX} ON github_app_installation (created_at)`);
+  expect(await cli(['migrate'], database.env)).toMatchObject({
+    code: 1,
+    stderr: `relation "${INDEX}" already exists\n`,
+  });
+  const { rows } = await observer.query(
+    `SELECT pg_get_indexdef('${INDEX}'::regclass) AS definition`,
+  );
+  expect(rows[0].definition).toContain('(created_at)');
+});
+
 test.each([
   ['SIGTERM', 1, 'Ended: the next run removes what is half done\n'],
   ['SIGKILL', null, ''],
