@@ -7,4 +7,6 @@ import { ENTITIES } from './src/entities.js';
 const pool = createPool(loadConfig(), console.error);
 
 /** For the TypeORM command line: `npm run db:migrate`, `db:revert`, `db:show`. */
-export default createDataSource(pool, ENTITIES, () => pool.end());
+export default createDataSource(pool, ENTITIES, () => pool.end()).setOptions({
+  logger: 'advanced-console',
+});

@@ -35,7 +35,7 @@ program
   .description('apply the pending migrations, then exit')
   .option('--adopt', 'add an index and the history to tables that another program has made')
   .action(({ adopt: adopts }: { adopt?: true }) =>
-    adopts ? adoptTables() : migrateCommand(loadConfig()),
+    (adopts ? adoptCommand : migrateCommand)(loadConfig(), endingSignal()),
   );
 
 program
@@ -124,10 +124,11 @@ async function bannerOf({ url, database, demoSession }: RunningServer, config: C
   return banner({ url, ide: config.graphqlIde, demo });
 }
 
-async function adoptTables(): Promise<void> {
+/** Aborted at the first signal; a second one ends the process. */
+function endingSignal(): AbortSignal {
   const ending = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => ending.abort());
-  await adoptCommand(loadConfig(), ending.signal);
+  return ending.signal;
 }
 
 function nonEmpty(text: string): string {

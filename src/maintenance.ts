@@ -4,7 +4,8 @@ import { adopt } from './database/adopt.js';
 import { createPool } from './database/create-pool.js';
 import { createDataSource } from './database/data-source.js';
 import { Database } from './database/database.js';
-import { migrate, OtherProgramsTablesError } from './database/migrate.js';
+import { migrateAll, OtherProgramsTablesError } from './database/migrate.js';
+import { FEW_TRIES, onChange, type WaitOptions } from './database/wait-options.js';
 import { ENTITIES } from './entities.js';
 import { DEMO_USER, seed } from './explore/demo-data.js';
 
@@ -12,10 +13,10 @@ type DatabaseConfig = Pick<Config, 'databaseUrl' | 'dataDirectory'>;
 
 const SILENT = { info: () => {}, warn: () => {} };
 
-export async function migrateCommand(config: DatabaseConfig): Promise<void> {
-  await withDataSource(config, async (dataSource) => {
+export async function migrateCommand(config: DatabaseConfig, signal: AbortSignal): Promise<void> {
+  await withDataSource(config, signal, async (dataSource, wait) => {
     try {
-      for (const { name } of await migrate(dataSource)) console.log(`Applied ${name}.`);
+      for (const { name } of await migrateAll(dataSource, wait)) wait.say(`applied ${name}`);
       console.log('The database is up to date.');
     } catch (error) {
       // No failure: a deployment that migrates each time must not be stopped by it.
@@ -27,13 +28,9 @@ export async function migrateCommand(config: DatabaseConfig): Promise<void> {
 
 export async function adoptCommand(config: DatabaseConfig, signal: AbortSignal): Promise<void> {
   const { databaseUrl } = config;
-  await withDataSource(config, async (dataSource) => {
-    try {
-      await adopt(dataSource, { databaseUrl, say: console.log, signal });
-    } catch (error) {
-      throw signal.aborted ? new Error('Ended: the next run removes what is half done') : error;
-    }
-  });
+  await withDataSource(config, signal, (dataSource, wait) =>
+    adopt(dataSource, { ...wait, databaseUrl }),
+  );
 }
 
 /** Adds the demo user to a database that only this program fills. */
@@ -53,12 +50,27 @@ export async function seedCommand(config: Config): Promise<void> {
 
 async function withDataSource(
   config: DatabaseConfig,
-  work: (dataSource: DataSource) => Promise<void>,
+  signal: AbortSignal,
+  work: (dataSource: DataSource, wait: WaitOptions) => Promise<void>,
 ): Promise<void> {
   const pool = createPool(config, SILENT.warn);
+  let ended: Promise<void> | undefined;
+  const end = () => {
+    ended ??= pool.end();
+    return ended;
+  };
+  signal.addEventListener('abort', end);
   try {
-    await work(await createDataSource(pool, ENTITIES).initialize());
+    const dataSource = await createDataSource(pool, ENTITIES).initialize();
+    await work(dataSource, { signal, say: onChange(print), tries: FEW_TRIES });
+  } catch (error) {
+    throw signal.aborted ? new Error('Ended: the next run removes what is half done') : error;
   } finally {
-    await pool.end();
+    await end();
   }
+}
+
+/** Prints a clause as a sentence. */
+function print(clause: string): void {
+  console.log(`${clause.charAt(0).toUpperCase()}${clause.slice(1)}.`);
 }

@@ -77,6 +77,7 @@ export async function startServer(
     demoSession: demo,
     database,
     async close() {
+      database.stopOpening();
       // A client that withholds half a request must not keep the process alive.
       const drainTimeout = setTimeout(
         () => app.server.closeAllConnections(),

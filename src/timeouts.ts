@@ -34,12 +34,14 @@ export const ANSWER_TIMEOUT_INTERVAL = 500;
 export const SILENCE_TIMEOUT = 6_000;
 /** The wait for the database before the port opens without it. */
 export const OPEN_WAIT = 2_000;
+/** The wait for an index before a start serves without it. */
+export const INDEX_TIMEOUT = 60_000;
 export const PROBE_TIMEOUT = 1_000;
 /** Idle time of a connection during shutdown. */
 export const FINAL_IDLE_TIMEOUT = 1_000;
 /** Requests in flight at shutdown. */
 export const DRAIN_TIMEOUT = 10_000;
-/** Statements in flight after that; an unfinished migration is rolled back. */
+/** Statements in flight after that, which are cancelled. */
 export const DATABASE_DRAIN_TIMEOUT = 3_000;
 
 /** Rejects at the timeout; `work` goes on, and its result is discarded. */

@@ -1,17 +1,16 @@
 import type { DataSource } from 'typeorm';
 import { buildReadIndex } from './build-read-index.js';
 import { withDirectConnection } from './direct-connection.js';
-import { migrate, recordMigrations } from './migrate.js';
+import { migrateAll, recordMigrations } from './migrate.js';
 import { HISTORY_TABLE } from './migration-history.js';
 import { faultsOf } from './prepare-tables.js';
 import { TablesNotServableError } from './servable.js';
 import { inspectTables } from './tables.js';
+import type { WaitOptions } from './wait-options.js';
 
-export interface AdoptOptions {
+export interface AdoptOptions extends WaitOptions {
   /** `null`: the embedded database, whose tables are always ours. */
   databaseUrl: string | null;
-  say: (line: string) => void;
-  signal: AbortSignal;
 }
 
 /** Adds read index and history to another program's tables; migrates others. @throws {TablesNotServableError} */
@@ -19,8 +18,8 @@ export async function adopt(dataSource: DataSource, options: AdoptOptions): Prom
   const { databaseUrl, say } = options;
   const tables = await inspectTables(dataSource);
   if (databaseUrl === null || tables.origin !== 'other') {
-    say('There is nothing to adopt: no other program has made the tables.');
-    for (const { name } of await migrate(dataSource)) say(`Applied ${name}.`);
+    say('there is nothing to adopt: no other program has made the tables');
+    for (const { name } of await migrateAll(dataSource, options)) say(`applied ${name}`);
     return;
   }
   const faults = await faultsOf(dataSource, tables);
@@ -28,20 +27,20 @@ export async function adopt(dataSource: DataSource, options: AdoptOptions): Prom
   const { role, schema } = tables.catalog;
   const refusals = [
     await unlessRefused(`${role} must own the table, and have CREATE on its schema`, () =>
-      withDirectConnection(databaseUrl, options, (connection) =>
-        buildReadIndex(connection, dataSource, say),
+      withDirectConnection(dataSource, options, (connection) =>
+        buildReadIndex(connection, dataSource, { ...options, origin: 'other' }),
       ),
     ),
     await unlessRefused(
       `${role} must have CREATE on the schema ${schema}, or INSERT and SELECT on ${HISTORY_TABLE}`,
       async () => {
-        for (const { name } of await recordMigrations(dataSource)) say(`Applied ${name}.`);
-        say(`${HISTORY_TABLE} is recorded.`);
+        for (const { name } of await recordMigrations(dataSource, options)) say(`applied ${name}`);
+        say(`the history ${HISTORY_TABLE} is recorded`);
       },
     ),
   ].filter((refusal) => refusal !== null);
   if (refusals.length > 0) throw new Error(refusals.join('\n'));
-  say('The tables are adopted; nothing else was changed.');
+  say('the tables are adopted; nothing else was changed');
 }
 
 /** @returns the message of the database where this role lacks a right */

@@ -12,13 +12,25 @@ type Keys = { processID: number | null; secretKey: number | null };
 export class CancellingClient extends pg.Client {
   /** Whether its statement timed out and still runs. */
   abandoned = false;
+  #ended: Promise<void> | undefined;
+
+  /** Cancels its statement, and ends the connection. */
+  abandon(): Promise<void> {
+    if (this.#ended === undefined) {
+      this.abandoned = true;
+      this.#ended = this.end();
+    }
+    return this.#ended;
+  }
 
   override end(): Promise<void>;
   override end(callback: (error: Error) => void): void;
   override end(callback?: (error: Error) => void): Promise<void> | void {
     const end = () => (callback ? super.end(callback) : super.end());
+    if (!this.abandoned) return end();
+    this.abandoned = false;
     // Before the connection ends: PgBouncer then forgets its key.
-    return this.abandoned ? this.#cancel().then(end) : end();
+    return this.#cancel().then(end);
   }
 
   /** Settles when the server has read the request, or after CANCEL_TIMEOUT. */

@@ -1,7 +1,7 @@
-import pg from 'pg';
 import { CONNECTION_TIMEOUT } from '../timeouts.js';
 import { isStatementTimeout } from './availability.js';
-import { CancellingClient } from './cancelling-client.js';
+import type { CancellingClient } from './cancelling-client.js';
+import { CancellingPool } from './cancelling-pool.js';
 import { EmbeddedPool } from './embedded-pool.js';
 import type { Pool } from './pool.js';
 
@@ -15,13 +15,12 @@ export function createPool(
   connections = FEW,
 ): Pool {
   if (databaseUrl === null) return new EmbeddedPool(dataDirectory);
-  const pool = new pg.Pool({
+  const pool = new CancellingPool({
     connectionString: databaseUrl,
     application_name: 'installations-server',
     max: connections,
     connectionTimeoutMillis: CONNECTION_TIMEOUT,
     keepAlive: true,
-    Client: CancellingClient,
   });
   // The pool drops a client whose statement failed, before an answer under way could be taken for another's.
   pool.on('release', (error, client) => {

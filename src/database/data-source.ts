@@ -1,5 +1,5 @@
-import { DataSource, type Migration } from 'typeorm';
-import { migrate, refuseOtherPrograms } from './migrate.js';
+import { AbstractLogger, DataSource, type Migration } from 'typeorm';
+import { migrateAll, refuseOtherPrograms, revert } from './migrate.js';
 import { HISTORY_TABLE } from './migration-history.js';
 import { MIGRATIONS } from './migrations/migrations.js';
 import type { ConnectCallback, Pool } from './pool.js';
@@ -10,15 +10,14 @@ export type Entities = (new () => object)[];
 class LockedDataSource extends DataSource {
   /** Under the lock that every start takes as well. */
   override runMigrations(): Promise<Migration[]> {
-    return migrate(this);
+    return migrateAll(this);
   }
 
   /** @throws {OtherProgramsTablesError} where it would drop the tables of another program */
-  override async undoLastMigration(
+  override undoLastMigration(
     options?: Parameters<DataSource['undoLastMigration']>[0],
   ): Promise<void> {
-    await refuseOtherPrograms(this);
-    return super.undoLastMigration(options);
+    return revert(this, options?.fake ?? false);
   }
 
   /** @throws {OtherProgramsTablesError} where it would make the history */
@@ -26,6 +25,11 @@ class LockedDataSource extends DataSource {
     await refuseOtherPrograms(this);
     return super.showMigrations();
   }
+}
+
+/** TypeORM prints failed migrations and warnings even where logging is off. Its errors are thrown as well. */
+class SilentLogger extends AbstractLogger {
+  protected writeLog(): void {}
 }
 
 /** TypeORM over the pool of the read path, which outlives a failed start; `onDestroy` closes a pool of its own. */
@@ -53,6 +57,6 @@ export function createDataSource(
     migrationsTableName: HISTORY_TABLE,
     migrationsTransactionMode: 'all',
     installExtensions: false,
-    logging: false,
+    logger: new SilentLogger(),
   });
 }

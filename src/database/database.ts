@@ -14,6 +14,7 @@ import { type Log, prepareTables } from './prepare-tables.js';
 import { type ReadTable, readTable } from './read-table.js';
 import { TablesNotServableError } from './servable.js';
 import type { Tables } from './tables.js';
+import { FEW_TRIES } from './wait-options.js';
 
 /** Milliseconds between two attempts to open a database that is unreachable, or has a fault. */
 const RETRY_INTERVAL = { away: 500, faulty: 2_000 };
@@ -39,7 +40,7 @@ export class Database {
   #tables: Tables | null = null;
   #reason: string | null = 'the database is being opened';
   #prepares = true;
-  #closed = false;
+  readonly #ending = new AbortController();
   #probe: Promise<boolean> | undefined;
 
   constructor(pool: Pool, log: Log, entities: Entities) {
@@ -102,16 +103,19 @@ export class Database {
    */
   async open({ wait, prepare }: OpenOptions): Promise<void> {
     let reported: string | undefined;
-    while (this.#reason !== null && !this.#closed) {
+    const { signal } = this.#ending;
+    const say = (reason: string) => {
+      this.#reason = reason;
+    };
+    while (this.#reason !== null && !signal.aborted) {
       try {
         if (!this.dataSource.isInitialized) await this.dataSource.initialize();
-        this.#tables = await prepareTables(this.dataSource, this.#log, () => {
-          this.#reason = 'migrations are being applied';
-        });
+        const tries = wait ? Number.POSITIVE_INFINITY : FEW_TRIES;
+        this.#tables = await prepareTables(this.dataSource, this.#log, { signal, say, tries });
         if (this.#tables.origin === 'own') await prepare?.(this.dataSource);
         this.#reason = null;
       } catch (error) {
-        if (this.#closed) return;
+        if (signal.aborted) return;
         const away = isDatabaseUnavailable(error);
         const wasAway = reported !== undefined;
         if (!wait || !(away || wasAway)) throw error;
@@ -157,9 +161,14 @@ export class Database {
     return readTable(this.dataSource.getMetadata(entity), this.#tables.catalog);
   }
 
+  /** Ends what `open` still does: no wait for a lock, and no build of an index, outlives the process. */
+  stopOpening(): void {
+    this.#ending.abort();
+  }
+
   async close(): Promise<void> {
+    this.stopOpening();
     this.#reason = 'the database is closed';
-    this.#closed = true;
     await this.#pool.end();
   }
 }

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
-import type { DataSource } from 'typeorm';
-import { migrate } from './migrate.js';
+import type { DataSource, Migration } from 'typeorm';
+import { INDEX_TIMEOUT } from '../timeouts.js';
+import { indexReads, migrate } from './migrate.js';
 import { HISTORY_TABLE } from './migration-history.js';
 import { findReadIndex, readIndexAdvice } from './read-index.js';
 import {
@@ -10,6 +12,7 @@ import {
   unreadableOptionals,
 } from './servable.js';
 import { inspectTables, sharedEntities, type Tables } from './tables.js';
+import { onChange, type WaitOptions } from './wait-options.js';
 
 export type Log = Pick<FastifyBaseLogger, 'warn' | 'info'>;
 
@@ -19,17 +22,29 @@ export const ORIGINS = {
   other: 'of another program',
 } as const;
 
-/** Migrates tables of this program, or absent ones, and calls `migrating` before. @throws {TablesNotServableError} */
+/**
+ * Migrates tables of this program, or absent ones. A missing index slows reads and makes none wrong: after `indexTimeout`,
+ * or where it cannot be built, the tables are served without it.
+ *
+ * @throws {TablesNotServableError}
+ */
 export async function prepareTables(
   dataSource: DataSource,
   log: Log,
-  migrating: () => void,
+  wait: WaitOptions,
+  indexTimeout = INDEX_TIMEOUT,
 ): Promise<Tables> {
   let tables = await inspectTables(dataSource);
   if (tables.pending.length > 0 && tables.mayMigrate) {
-    migrating();
-    const applied = (await migrate(dataSource)).map(({ name }) => name);
-    if (applied.length > 0) log.info({ applied }, 'migrations applied');
+    wait.say('migrations are being applied');
+    const say = onChange((clause) => {
+      log.info(clause);
+      wait.say(clause);
+    });
+    const logged = { ...wait, say };
+    logApplied(log, await migrate(dataSource, logged));
+    await indexWithin(indexTimeout, dataSource, log, logged);
+    wait.signal.throwIfAborted();
     tables = await inspectTables(dataSource);
   }
   const faults = await faultsOf(dataSource, tables);
@@ -37,6 +52,36 @@ export async function prepareTables(
   log.info(summaryOf(tables), 'tables found');
   for (const warning of warningsOf(dataSource, tables)) log.warn(warning);
   return tables;
+}
+
+/** Afterwards, the build goes on. */
+async function indexWithin(
+  timeout: number,
+  dataSource: DataSource,
+  log: Log,
+  wait: WaitOptions,
+): Promise<void> {
+  const ended = new AbortController();
+  const say = (clause: string) => {
+    if (!ended.signal.aborted) wait.say(`migrations are being applied: ${clause}`);
+  };
+  const indexed = indexReads(dataSource, { ...wait, say, tries: Number.POSITIVE_INFINITY })
+    .then((applied) => logApplied(log, applied))
+    .catch((err) => {
+      if (!wait.signal.aborted)
+        log.warn({ err }, 'the index for reads was not made; the next start tries again');
+    })
+    .finally(() => ended.abort());
+  await sleep(timeout, undefined, { signal: ended.signal }).then(
+    () => log.warn('reads are served without their index, whose build goes on'),
+    () => indexed,
+  );
+  ended.abort();
+}
+
+function logApplied(log: Log, migrations: Migration[]): void {
+  const applied = migrations.map(({ name }) => name);
+  if (applied.length > 0) log.info({ applied }, 'migrations applied');
 }
 
 /** What keeps the tables from being served, with its remedy; one text for each fault. */

@@ -21,7 +21,7 @@ export function findReadIndex({ indexes }: CatalogTable, origin: Origin): string
 
 /** What remedies the lack of an index; `null`: it is there, or belongs to what is no table. */
 export function readIndexAdvice(table: CatalogTable, origin: Origin): string | null {
-  const { kind, qualified } = table;
+  const { kind, qualified, indexes } = table;
   if (findReadIndex(table, origin) !== null || kind === 'view' || kind === 'foreign table')
     return null;
   const missing = `${qualified} has no index for reads`;
@@ -30,6 +30,8 @@ export function readIndexAdvice(table: CatalogTable, origin: Origin): string | n
       `${missing}: run CREATE INDEX ${READ_INDEX} ON ONLY ${qualified} ${COLUMNS}, then for each partition ` +
       'CREATE INDEX CONCURRENTLY on the same columns, and ALTER INDEX … ATTACH PARTITION'
     );
+  if (indexes.some(({ name }) => name === READ_INDEX))
+    return `${missing}: the build of ${READ_INDEX} goes on, or was interrupted; ${origin === 'other' ? 'npm run cli -- migrate --adopt' : 'the next start'} makes it anew`;
   const adopt = origin === 'other' ? ', or npm run cli -- migrate --adopt' : '';
   return `${missing}: run ${createReadIndex(table)}${adopt}`;
 }

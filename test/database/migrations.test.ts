@@ -3,7 +3,7 @@ import type { DataSource } from 'typeorm';
 import { loadConfig } from '../../src/config.js';
 import { createPool } from '../../src/database/create-pool.js';
 import { createDataSource } from '../../src/database/data-source.js';
-import { migrate } from '../../src/database/migrate.js';
+import { migrateAll } from '../../src/database/migrate.js';
 import { ENTITIES } from '../../src/entities.js';
 import { GithubAppInstallation } from '../../src/installations/github-app-installation.entity.js';
 import { User } from '../../src/users/user.entity.js';
@@ -17,7 +17,7 @@ describeOnEachDatabase('Migrations and entities', (kind) => {
     const pool = createPool(loadConfig(database.env), () => {});
     dataSource = createDataSource(pool, ENTITIES, () => pool.end());
     await dataSource.initialize();
-    await migrate(dataSource);
+    await migrateAll(dataSource);
   });
   afterAll(async () => {
     await dataSource.destroy();
@@ -37,8 +37,8 @@ describeOnEachDatabase('Migrations and entities', (kind) => {
   test('can be reverted and applied again', async () => {
     await undoAll();
     expect(await pendingDifference()).not.toEqual([]);
-    expect(await migrate(dataSource)).toHaveLength(dataSource.migrations.length);
-    expect(await migrate(dataSource)).toEqual([]);
+    expect(await migrateAll(dataSource)).toHaveLength(dataSource.migrations.length);
+    expect(await migrateAll(dataSource)).toEqual([]);
     expect(await pendingDifference()).toEqual([]);
   });
 
@@ -48,7 +48,7 @@ describeOnEachDatabase('Migrations and entities', (kind) => {
 
   test('take an index that was made before', async () => {
     await forgetIndexMigration();
-    expect(await migrate(dataSource)).toHaveLength(1);
+    expect(await migrateAll(dataSource)).toHaveLength(1);
   });
 
   // The embedded database has one connection, so that there is no other writer.
@@ -62,34 +62,31 @@ describeOnEachDatabase('Migrations and entities', (kind) => {
         "INSERT INTO github_app_installation (neptun_user_id, github_installation_id) VALUES ('writer', 1)",
       );
       const end = setTimeout(() => writer.rollbackTransaction(), 3_000);
-      expect(await migrate(dataSource)).toHaveLength(1);
+      expect(await migrateAll(dataSource)).toHaveLength(1);
       expect(writer.isTransactionActive).toBe(true);
       clearTimeout(end);
       await writer.rollbackTransaction();
       await writer.release();
     });
 
-  test('refuse an invalid index, which a build that was broken off has left', async () => {
-    await forgetIndexMigration();
-    const mark = (isValid: boolean) =>
-      dataSource.query(
-        "UPDATE pg_index SET indisvalid = $1 WHERE indexrelid = 'github_app_installation_read_idx'::regclass",
-        [isValid],
+  if (kind === 'PostgreSQL')
+    test('replace an invalid index, which a build that was broken off has left', async () => {
+      await forgetIndexMigration();
+      const index =
+        "SELECT indisvalid FROM pg_index WHERE indexrelid = 'github_app_installation_read_idx'::regclass";
+      await dataSource.query(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'github_app_installation_read_idx'::regclass",
       );
-    await mark(false);
-    await expect(migrate(dataSource)).rejects.toThrow(
-      'DROP INDEX CONCURRENTLY github_app_installation_read_idx',
-    );
-    await mark(true);
-    expect(await migrate(dataSource)).toHaveLength(1);
-  });
+      expect(await migrateAll(dataSource)).toHaveLength(1);
+      expect(await dataSource.query(index)).toEqual([{ indisvalid: true }]);
+    });
 
   test('are applied once by several instances that start together', async () => {
     await undoAll();
     const applied = await Promise.all([
-      migrate(dataSource),
-      migrate(dataSource),
-      migrate(dataSource),
+      migrateAll(dataSource),
+      migrateAll(dataSource),
+      migrateAll(dataSource),
     ]);
     expect(applied.flat()).toHaveLength(dataSource.migrations.length);
   });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { loadConfig } from '../../src/config.js';
 import { createPool } from '../../src/database/create-pool.js';
 import { createDataSource } from '../../src/database/data-source.js';
-import { migrate } from '../../src/database/migrate.js';
+import { migrateAll } from '../../src/database/migrate.js';
 import type { Pool } from '../../src/database/pool.js';
 import { inspectTables } from '../../src/database/tables.js';
 import { ENTITIES } from '../../src/entities.js';
@@ -89,7 +89,7 @@ describeOnEachDatabase('A start', (kind) => {
       const { origin, pending } = await inspectTables({
         async query(text, values) {
           looks++;
-          if (looks === look) await migrate(dataSource);
+          if (looks === look) await migrateAll(dataSource);
           return dataSource.query(text, values);
         },
       });

@@ -2,6 +2,9 @@ import { CreateUsersAndInstallations1711000000000 } from './1711000000000-create
 import { IndexReads1795000000000 } from './1795000000000-index-reads.js';
 import { AddInstallationAccounts1796000000000 } from './1796000000000-add-installation-accounts.js';
 
+/** Not applied in a transaction where others use its table. */
+export const INDEX_MIGRATION = IndexReads1795000000000;
+
 /** Migrations of the tables that another program may have made: there they are recorded, and never run. */
 export const SHARED_TABLE_MIGRATIONS = [
   CreateUsersAndInstallations1711000000000,
