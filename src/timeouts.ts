@@ -19,6 +19,8 @@ export const READS_TIMEOUT =
   SLOT_TIMEOUT + SHARED_STATEMENT_TIMEOUT + SLOT_TIMEOUT + STATEMENT_TIMEOUT;
 /** Delivery of a CancelRequest. */
 export const CANCEL_TIMEOUT = 1_000;
+/** An expensive seal's wait to be opened: with READS_TIMEOUT, shorter than SILENCE_TIMEOUT. */
+export const SEAL_WAIT = 3_500;
 /** A client's time to send its request. */
 export const REQUEST_TIMEOUT = 14_000;
 /** Between two checks for REQUEST_TIMEOUT: the default of Node.js is 30 s. */
