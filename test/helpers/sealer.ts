@@ -1,11 +1,11 @@
-import { createCipheriv, createHmac, pbkdf2Sync } from 'node:crypto';
+import { createCipheriv, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 
 /** Iterations of h3 v1 and h3 v2. */
 export type Iterations = 1 | 8192;
 
-/** Seals as h3 does, each user once, but with one key and salt for all, which is faster. */
+/** Makes seals as h3 does, but with one key and salt for all users, which is faster; another sealer makes others. */
 export function createSealer(password: string, iterations: Iterations): (user: string) => string {
-  const salt = 'a'.repeat(64);
+  const salt = randomBytes(32).toString('hex');
   const iv = Buffer.alloc(16);
   const key = pbkdf2Sync(password, salt, iterations, 32, 'sha1');
   return (user) => {
