@@ -8,10 +8,12 @@ import { graphqlRoutes } from './graphql/graphql.routes.js';
 import { OperationsManifest } from './graphql/operations-manifest.js';
 import { createSchema } from './graphql/schema.js';
 import { DATA_POLICY } from './http/browser-policy.js';
+import { memberOf } from './http/client-address.js';
 import { clientErrorHandler, handleErrors, handleFrameworkError } from './http/errors.js';
 import { healthRoutes } from './http/health.js';
 import { refuseBrokenHosts } from './http/host.js';
 import { limitRates, RATE_LIMIT_HEADERS } from './http/rate-limit.js';
+import { explainRejections } from './http/rejected-sessions.js';
 import { RequestLog, requestId } from './http/request-log.js';
 import { shedLoad } from './http/shed-load.js';
 import { limitUnsentAnswers } from './http/unsent-answers.js';
@@ -54,7 +56,8 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     loggerInstance: log,
     logController: new RequestLog(),
     genReqId: requestId,
-    trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
+    // A function, as Fastify's own does not know an address that is written with its port.
+    trustProxy: config.trustProxy.length > 0 && memberOf(config.trustProxy),
     bodyLimit: BODY_LIMIT,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     http: {
@@ -110,20 +113,26 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
       reply.header('cache-control', 'private, no-store');
       const known = contexts.remembered(request);
       request.context = known ?? contexts.anonymous(request);
-      request.bringsSeal = known === null;
+      // A CORS preflight (Fetch §4.8) carries no cookie; its route needs none.
+      request.bringsSeal = known === null && request.method !== 'OPTIONS';
       done();
     });
     limitUnsentAnswers(api);
     shedLoad(api);
-    // Before a seal is opened, which costs milliseconds.
-    await limitRates(api, { signedIn: config.rateLimit, anonymous: config.rateLimitAnonymous });
-    api.addHook('preValidation', (request, _reply, done) => {
+    const limits = { signedIn: config.rateLimit, anonymous: config.rateLimitAnonymous };
+    const callerOf = await limitRates(api, limits);
+    // Before the rate limit, which counts for the user of a valid session, else for the address. After the routes have
+    // refused other methods.
+    api.addHook('preParsing', (request, _reply, _payload, done) => {
       if (!request.bringsSeal) return done();
-      contexts.opened(request).then((context) => {
-        request.context = context;
-        done();
-      }, done);
+      contexts
+        .opened(request, () => callerOf(request))
+        .then((context) => {
+          request.context = context;
+          done();
+        }, done);
     });
+    if (config.environment !== 'production') explainRejections(api);
     installationRoutes(api, installations);
     await api.register(async (scope) => graphqlRoutes(scope, apollo, compiled, manifest));
   });

@@ -23,6 +23,8 @@ export const SHARED_STATEMENT_TIMEOUT = 400;
 export const READS_TIMEOUT = 2 * READ_TIMEOUT;
 /** Delivery of a CancelRequest. */
 export const CANCEL_TIMEOUT = 1_000;
+/** An expensive seal's wait to be opened: with READS_TIMEOUT, shorter than SILENCE_TIMEOUT. */
+export const SEAL_WAIT = 3_500;
 /** A client's time to send its request. */
 export const REQUEST_TIMEOUT = 14_000;
 /** Between two checks for REQUEST_TIMEOUT: the default of Node.js is 30 s. */

@@ -1,6 +1,9 @@
-import rateLimit, { normalizeIP } from '@fastify/rate-limit';
+import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { CodedError } from '../errors.js';
+import type { Caller } from '../session/opening-queue.js';
+import { networkOf } from './client-address.js';
+import { RateCounters } from './rate-counters.js';
 
 /** Headers of every limited response (draft-ietf-httpapi-ratelimit-headers). */
 export const RATE_LIMIT_HEADERS = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'];
@@ -11,22 +14,33 @@ export interface RateLimits {
   anonymous: number | null;
 }
 
-/** Limits each user, and each address without a session or with an uncached seal, which is costly to open. */
+/** Limits each user, and the requests of each address without a valid session. @returns who sends a request */
 export async function limitRates(
   api: FastifyInstance,
   { signedIn, anonymous }: RateLimits,
-): Promise<void> {
-  if (signedIn === null && anonymous === null) return;
+): Promise<(request: FastifyRequest) => Promise<Caller>> {
   const limitOf = ({ context }: FastifyRequest) => (context.viewer ? signedIn : anonymous);
   await api.register(rateLimit, {
+    global: signedIn !== null || anonymous !== null,
+    // After the hook that opens the session, before the body is read.
+    hook: 'preParsing',
+    store: RateCounters,
     timeWindow: '1 minute',
     enableDraftSpec: true,
-    // An IPv6 customer holds a whole /64, which counts as one address.
-    keyGenerator: ({ context, ip }) =>
-      context.viewer ? `user ${context.viewer.id}` : normalizeIP(ip),
+    keyGenerator: (request) =>
+      request.context.viewer ? `user ${request.context.viewer.id}` : networkOf(request.ip),
     // A CORS preflight (Fetch §4.8) carries no cookie and costs nothing.
     allowList: (request) => limitOf(request) === null || request.method === 'OPTIONS',
     max: (request) => limitOf(request) ?? Number.POSITIVE_INFINITY,
     errorResponseBuilder: () => new CodedError('RATE_LIMITED'),
   });
+  const rateOf = api.createRateLimit();
+  return async (request) => {
+    const rate = await rateOf(request, { increment: false });
+    return {
+      address: networkOf(request.ip),
+      remaining: rate.isAllowed ? Number.POSITIVE_INFINITY : rate.remaining,
+      isGone: () => request.raw.socket.destroyed,
+    };
+  };
 }

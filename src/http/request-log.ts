@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import { requests } from '../observability/events.js';
+import { rejectionOf } from './rejected-sessions.js';
 
 const ACCEPTABLE = /^[\w.:-]{1,128}$/;
 
@@ -24,8 +25,9 @@ export class RequestLog extends LogController {
     const route = request.routeOptions.url ?? null;
     const status = reply.statusCode;
     const milliseconds = Math.round(reply.elapsedTime * 1000) / 1000;
+    const session = rejectionOf(request);
     request.log.info(
-      { method, route, status, milliseconds, ...(error && { err: error }) },
+      { method, route, status, milliseconds, session, ...(error && { err: error }) },
       'request answered',
     );
     if (requests.hasSubscribers) requests.publish({ method, route, status, milliseconds });

@@ -14,7 +14,7 @@ declare module 'fastify' {
   }
 }
 
-/** Refuses excess requests with 503 before their seal is opened. */
+/** Refuses excess requests with 503, before their seal is opened, or as it waited for too long. */
 export function shedLoad(api: FastifyInstance): void {
   let inFlight = 0;
   api.decorateRequest('isInFlight', false);
@@ -31,7 +31,8 @@ export function shedLoad(api: FastifyInstance): void {
   // Checked again, as other bodies may have arrived. In flight from here until the response is serialized, so that a
   // slow client holds no place, nor do pipelined requests of one that left, whose responses Node.js never closes.
   api.addHook('preValidation', (request, reply, done) => {
-    if (inFlight === MAX_IN_FLIGHT) return refuse(reply, done);
+    const isUnchecked = request.context.rejection === 'unchecked';
+    if (inFlight === MAX_IN_FLIGHT || isUnchecked) return refuse(reply, done);
     inFlight++;
     request.isInFlight = true;
     done();

@@ -8,15 +8,10 @@ export interface AnsweredRequest {
   milliseconds: number;
 }
 
-/** `nobody`: a valid session without a user. */
-export type SessionOutcome =
-  | 'none'
-  | 'remembered'
-  | 'opened'
-  | 'malformed'
-  | 'forged'
-  | 'expired'
-  | 'nobody';
+/** Why a request is anonymous. `nobody`: a valid session without a user; `unchecked`: too many seals were waiting. */
+export type Rejection = 'none' | 'malformed' | 'forged' | 'expired' | 'nobody' | 'unchecked';
+
+export type SessionOutcome = 'remembered' | 'opened' | Rejection;
 
 export interface ExecutedOperation {
   /** The caller's name for it; `null`: unnamed; `undefined`: not a valid operation. */

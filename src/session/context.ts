@@ -1,11 +1,16 @@
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
+import type { Rejection } from '../observability/events.js';
+import type { Caller } from './opening-queue.js';
 import { RequestReads } from './request-reads.js';
+import type { Session } from './session.js';
 import type { SessionReader } from './session-reader.js';
 import type { Viewer } from './viewer.js';
 
 export interface Context {
   /** The signed-in user; `null`: anonymous. */
   readonly viewer: Viewer | null;
+  /** Why there is no viewer; `null`: there is one, or the seal must still be opened. */
+  readonly rejection: Rejection | null;
   readonly log: FastifyBaseLogger;
   readonly reads: RequestReads;
 }
@@ -14,22 +19,24 @@ export interface Context {
 export interface ContextBuilder {
   /** `null`: the session is not cached; its seal must be opened first. */
   remembered(request: FastifyRequest): Context | null;
-  opened(request: FastifyRequest): Promise<Context>;
+  opened(request: FastifyRequest, callerOf?: () => Promise<Caller>): Promise<Context>;
   anonymous(request: FastifyRequest): Context;
 }
 
 export function createContextBuilder(sessions: SessionReader): ContextBuilder {
-  const contextOf = (viewer: Viewer | null, { log }: FastifyRequest): Context => ({
+  const contextOf = ({ viewer, rejection }: Session, { log }: FastifyRequest): Context => ({
     viewer,
+    rejection,
     log,
     reads: new RequestReads(),
   });
   return {
     remembered(request) {
-      const viewer = sessions.remembered(request.headers);
-      return viewer === undefined ? null : contextOf(viewer, request);
+      const session = sessions.remembered(request.headers);
+      return session === undefined ? null : contextOf(session, request);
     },
-    opened: async (request) => contextOf(await sessions.read(request.headers), request),
-    anonymous: (request) => contextOf(null, request),
+    opened: async (request, callerOf) =>
+      contextOf(await sessions.open(request.headers, callerOf), request),
+    anonymous: (request) => contextOf({ viewer: null, rejection: null }, request),
   };
 }

@@ -1,8 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { hashOf } from '../hash.js';
-import { type SessionOutcome, sessions } from '../observability/events.js';
-import { HMAC_LENGTH, openSeal, parseSeal } from './seal.js';
+import { type Rejection, type SessionOutcome, sessions } from '../observability/events.js';
+import { type Caller, OpeningQueue } from './opening-queue.js';
+import { HMAC_LENGTH, openFastSeal, openSlowSeal, parseSeal } from './seal.js';
+import type { Opened, OpenedSession, Session } from './session.js';
 import { sealedSession } from './session-cookie.js';
 import type { Viewer } from './viewer.js';
 
@@ -10,13 +12,12 @@ import type { Viewer } from './viewer.js';
 const CLOCK_SKEW_MS = 60_000;
 /** About 400 bytes each. */
 const REMEMBERED_SESSIONS = 20_000;
-
-interface OpenedSession {
-  /** `null`: a valid session without a user. */
-  readonly viewer: Viewer | null;
-  /** Milliseconds since the epoch, exclusive. */
-  readonly endsAt: number;
-}
+/** Sent again and again by clients that keep a cookie of another password, or of a visitor who has not signed in. */
+const REMEMBERED_REJECTIONS = 5_000;
+/** Seals of h3 v2 that are opened at once, and that may wait: libuv has 4 threads, which DNS and files use too. */
+const USUAL_QUEUE = { slots: 2, maxWaiting: 400 };
+/** The same for addresses at their limit. */
+const SLOW_QUEUE = { slots: 1, maxWaiting: 128 };
 
 export interface SessionReaderOptions {
   /** The current password, then those being rotated out. */
@@ -26,12 +27,15 @@ export interface SessionReaderOptions {
   now?: () => number;
 }
 
-/** Caches sessions, as opening a seal costs more than the rest of a request; not forgeries, which could evict them. */
+/** Caches sessions, as opening a seal costs more than the rest of a request, apart from rejections, which could evict them. */
 export class SessionReader {
   readonly #passwords: readonly string[];
   readonly #maxAgeMs: number | null;
   readonly #now: () => number;
   readonly #opened = new LRUCache<string, OpenedSession>({ max: REMEMBERED_SESSIONS });
+  readonly #rejected = new LRUCache<string, Rejection>({ max: REMEMBERED_REJECTIONS });
+  readonly #usual = new OpeningQueue(USUAL_QUEUE);
+  readonly #slow = new OpeningQueue(SLOW_QUEUE);
 
   constructor({ passwords, maxAge, now = Date.now }: SessionReaderOptions) {
     this.#passwords = passwords;
@@ -41,46 +45,70 @@ export class SessionReader {
 
   /** `null`: anonymous, as for any seal that cannot be opened. Never rejects. */
   async read(headers: IncomingHttpHeaders): Promise<Viewer | null> {
-    const remembered = this.remembered(headers);
-    return remembered === undefined ? this.#open(sealedSession(headers) ?? '') : remembered;
+    const session = this.remembered(headers) ?? (await this.open(headers));
+    return session.viewer;
   }
 
-  /** `null`: anonymous; `undefined`: the session is not cached, its seal must be opened first. */
-  remembered(headers: IncomingHttpHeaders): Viewer | null | undefined {
+  /** `undefined`: the session is not cached, its seal must be opened first. */
+  remembered(headers: IncomingHttpHeaders): Session | undefined {
     const sealed = sealedSession(headers);
-    if (sealed === null) return anonymous('none');
+    if (sealed === null) return rejected('none');
     const key = cacheKeyOf(sealed);
     const session = this.#opened.get(key);
-    if (!session) return undefined;
-    if (this.#now() < session.endsAt) {
-      publish(session.viewer ? 'remembered' : 'nobody');
-      return session.viewer;
-    }
-    this.#opened.delete(key);
-    return anonymous('expired');
+    if (session) return this.#current(session, 'remembered');
+    const rejection = this.#rejected.get(key);
+    return rejection && rejected(rejection);
   }
 
-  async #open(sealed: string): Promise<Viewer | null> {
+  /**
+   * Opens a seal that is not cached. One of h3 v2 costs thousands of times as much as one of h3 v1, and is recognised only
+   * by opening it: it waits in a queue, in the slow one where its address is at its limit. Never rejects.
+   * @param callerOf is called only then; without it, nothing waits
+   */
+  async open(headers: IncomingHttpHeaders, callerOf?: () => Promise<Caller>): Promise<Session> {
+    const sealed = sealedSession(headers) ?? '';
     const seal = parseSeal(sealed);
-    if (!seal) return anonymous('malformed');
+    if (!seal) return rejected('malformed');
     const sealEndsAt =
       seal.expiresAt === null ? Number.POSITIVE_INFINITY : seal.expiresAt + CLOCK_SKEW_MS;
-    if (this.#now() >= sealEndsAt) return anonymous('expired');
-    const payload = await openSeal(seal, this.#passwords).catch(() => undefined);
-    if (payload === undefined) return anonymous('forged');
-    const endsAt = Math.min(sealEndsAt, ageEndsAt(payload, this.#maxAgeMs));
-    if (this.#now() >= endsAt) return anonymous('expired');
-    const id = userId(payload);
-    const viewer = id === null ? null : { id };
-    this.#opened.set(cacheKeyOf(sealed), { viewer, endsAt });
-    publish(viewer ? 'opened' : 'nobody');
-    return viewer;
+    if (this.#now() >= sealEndsAt) return rejected('expired');
+    const key = cacheKeyOf(sealed);
+    const payload = openFastSeal(seal, this.#passwords);
+    if (payload !== undefined) return this.#current(this.#remember(key, payload, sealEndsAt));
+    const openSlowly = async () =>
+      this.#remember(key, await openSlowSeal(seal, this.#passwords), sealEndsAt);
+    if (!callerOf) return this.#current(await openSlowly());
+    const caller = await callerOf();
+    const isUsual = this.#usual.waitingOf(caller.address) < caller.remaining;
+    const queue = isUsual ? this.#usual : this.#slow;
+    return this.#current(await queue.run(key, caller, openSlowly));
+  }
+
+  /** @param payload `undefined`: the seal has not opened */
+  #remember(key: string, payload: unknown, sealEndsAt: number): Opened {
+    const id = payload === undefined ? null : userId(payload);
+    if (id !== null) {
+      const endsAt = Math.min(sealEndsAt, ageEndsAt(payload, this.#maxAgeMs));
+      const session = { viewer: { id }, rejection: null, endsAt };
+      this.#opened.set(key, session);
+      return session;
+    }
+    const rejection = payload === undefined ? 'forged' : 'nobody';
+    this.#rejected.set(key, rejection);
+    return rejection;
+  }
+
+  #current(session: Opened, outcome: SessionOutcome = 'opened'): Session {
+    if (typeof session === 'string') return rejected(session);
+    if (this.#now() >= session.endsAt) return rejected('expired');
+    publish(outcome);
+    return session;
   }
 }
 
-function anonymous(outcome: SessionOutcome): null {
-  publish(outcome);
-  return null;
+function rejected(rejection: Rejection): Session {
+  publish(rejection);
+  return { viewer: null, rejection };
 }
 
 function publish(outcome: SessionOutcome): void {

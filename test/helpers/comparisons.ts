@@ -215,7 +215,8 @@ function isCompilable(
 }
 
 function createContext(): Calls {
-  return { viewer: null, log: {} as Context['log'], reads: new RequestReads(), calls: [] };
+  const log = {} as Context['log'];
+  return { viewer: null, rejection: 'none', log, reads: new RequestReads(), calls: [] };
 }
 
 function expectSame(received: unknown, expected: unknown, message: string): void {

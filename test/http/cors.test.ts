@@ -7,7 +7,7 @@ const OTHER = 'http://localhost:3000';
 describe('CORS', () => {
   const server = useServer('PGlite', {
     CORS_ORIGINS: `${ORIGIN}, ${OTHER}`,
-    RATE_LIMIT_ANONYMOUS: '100',
+    RATE_LIMIT: '100',
   });
 
   const preflight = (origin: string, headers: string) =>

@@ -28,9 +28,11 @@ describe('the source of a session', () => {
   });
 
   test('is neither another cookie nor Authorization', () => {
-    expect(reader.remembered({})).toBeNull();
-    expect(reader.remembered({ cookie: '' })).toBeNull();
-    expect(reader.remembered({ cookie: 'theme=dark', authorization: `Bearer ${ada}` })).toBeNull();
+    expect(reader.remembered({})?.rejection).toBe('none');
+    expect(reader.remembered({ cookie: '' })?.rejection).toBe('none');
+    expect(
+      reader.remembered({ cookie: 'theme=dark', authorization: `Bearer ${ada}` })?.rejection,
+    ).toBe('none');
   });
 
   test.each<[string, (value: string) => string]>([

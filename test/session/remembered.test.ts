@@ -1,7 +1,7 @@
-import { createCipheriv, createHmac, pbkdf2Sync } from 'node:crypto';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { SESSION_COOKIE, SESSION_HEADER } from '../../src/session/session-cookie.js';
 import { SessionReader } from '../../src/session/session-reader.js';
+import { createSealer } from '../helpers/sealer.js';
 import { ISSUERS, LARGE, PASSWORD, signIn } from './h3-servers.js';
 
 const ADA = { id: 'ada' };
@@ -18,9 +18,9 @@ describe.each(ISSUERS)('an opened session of %s', (issuer) => {
     const reader = createReader();
     expect(reader.remembered({ cookie })).toBeUndefined();
     await reader.read({ cookie });
-    expect(reader.remembered({ cookie })).toEqual(ADA);
+    expect(reader.remembered({ cookie })?.viewer).toEqual(ADA);
     expect(
-      reader.remembered({ [SESSION_HEADER]: cookie.slice(SESSION_COOKIE.length + 1) }),
+      reader.remembered({ [SESSION_HEADER]: cookie.slice(SESSION_COOKIE.length + 1) })?.viewer,
     ).toEqual(ADA);
   });
 
@@ -39,15 +39,16 @@ test('a chunked session is cached', async () => {
   const reader = createReader();
   const cookie = await signIn('h3 v2', ADA, { note: LARGE });
   await reader.read({ cookie });
-  expect(reader.remembered({ cookie })).toEqual(ADA);
+  expect(reader.remembered({ cookie })?.viewer).toEqual(ADA);
 });
 
 describe('the session cache', () => {
-  const sealNumbered = createSealer();
+  const sealOf = createSealer(PASSWORD, 1);
+  const sealNumbered = (number: number) => sealOf(`user-${number}`);
   const read = (reader: SessionReader, number: number) =>
     reader.read({ [SESSION_HEADER]: sealNumbered(number) });
   const remembered = (reader: SessionReader, number: number) =>
-    reader.remembered({ [SESSION_HEADER]: sealNumbered(number) });
+    reader.remembered({ [SESSION_HEADER]: sealNumbered(number) })?.viewer;
 
   test('evicts the least recently used session, which is then opened again', async () => {
     const reader = createReader();
@@ -67,19 +68,19 @@ describe('the session cache', () => {
     }
     expect(remembered(reader, 0)).toEqual({ id: 'user-0' });
   });
-});
 
-/** Seals as in h3 v1, but with one key and salt for all, which is faster. */
-function createSealer(): (number: number) => string {
-  const salt = 'a'.repeat(64);
-  const iv = Buffer.alloc(16);
-  const key = pbkdf2Sync(PASSWORD, salt, 1, 32, 'sha1');
-  return (number) => {
-    const session = JSON.stringify({ data: { user: { id: `user-${number}` } } });
-    const cipher = createCipheriv('aes-256-cbc', key, iv);
-    const encrypted = Buffer.concat([cipher.update(session), cipher.final()]).toString('base64url');
-    const signed = `Fe26.2**${salt}*${iv.toString('base64url')}*${encrypted}*`;
-    const hmac = createHmac('sha256', key).update(signed).digest('base64url');
-    return `${signed}*${salt}*${hmac}`;
-  };
-}
+  test('remembers that a seal of h3 v2 does not open, or has no user', async () => {
+    const reader = createReader();
+    const forged = createSealer('another password of 32 characters or more', 8192)('ada');
+    const nobody = createSealer(PASSWORD, 8192)('');
+    for (const [sealed, rejection] of [
+      [forged, 'forged'],
+      [nobody, 'nobody'],
+    ] as const) {
+      const headers = { [SESSION_HEADER]: sealed };
+      expect(reader.remembered(headers)).toBeUndefined();
+      expect(await reader.open(headers)).toEqual({ viewer: null, rejection });
+      expect(reader.remembered(headers)).toEqual({ viewer: null, rejection });
+    }
+  });
+});
