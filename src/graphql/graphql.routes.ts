@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { type ApolloServer, HeaderMap } from '@apollo/server';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { GRAPHQL_PATH } from '../http/error-answer.js';
+import { GRAPHQL_PATH, GRAPHQL_TYPE, JSON_TYPE } from '../http/error-answer.js';
 import { nameMethods } from '../http/errors.js';
 import { isRecord } from '../json.js';
 import type { Context } from '../session/context.js';
@@ -12,8 +12,6 @@ import { limitBodies } from './query-limits.js';
 import { SANDBOX_POLICY } from './sandbox.js';
 
 const METHODS = ['GET', 'POST'];
-const GRAPHQL_TYPE = 'application/graphql-response+json; charset=utf-8';
-const JSON_TYPE = 'application/json; charset=utf-8';
 /** What browsers and GraphQL clients send as `Accept`, and what Apollo Server answers to it. */
 const ANSWER_TYPES = new Map([
   ['*/*', JSON_TYPE],

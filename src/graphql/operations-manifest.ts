@@ -32,7 +32,10 @@ export interface Sent {
 
 /** How one part of a request names operations. Nothing of it is checked. */
 interface Named {
-  ids: unknown[];
+  /** Of GraphQL over HTTP, and of Relay. */
+  documentIds: unknown[];
+  /** Of Apollo's clients. */
+  hashes: unknown[];
   texts: unknown[];
 }
 
@@ -58,13 +61,14 @@ export class OperationsManifest {
    */
   admit(request: FastifyRequest): Sent {
     const [chosen, ignored] = namedIn(request);
-    const known = chosen.ids.map((id) => this.#textOf(id));
+    const ids = [...chosen.documentIds, ...chosen.hashes];
+    const known = ids.map((id) => this.#textOf(id));
     const texts = [...chosen.texts, ...ignored.texts];
     if (known.includes(undefined) || !texts.every((text) => this.#texts.has(text)))
       throw new CodedError('QUERY_NOT_IN_SAFELIST');
     if (countOf(chosen) > 0 && countOf(ignored) > 0)
       throw new HttpError(400, 'Name the operation in the URL or in the body, not in both');
-    if (chosen.ids.length > 1 || chosen.texts.length > 1)
+    if (ids.length > 1 || chosen.texts.length > 1)
       throw new HttpError(400, 'Send one operation, by one id or one text');
     const [text] = known;
     if (text === undefined) return sentIn(request);
@@ -83,8 +87,8 @@ export class OperationsManifest {
 
 /** Without a manifest: to any form of an id, Apollo Server answers PERSISTED_QUERY_NOT_SUPPORTED. */
 export function withoutManifest(request: FastifyRequest): Sent {
-  const [{ ids, texts }] = namedIn(request);
-  return ids.length > 0 && texts.length === 0
+  const [{ hashes, documentIds, texts }] = namedIn(request);
+  return documentIds.length > 0 && hashes.length === 0 && texts.length === 0
     ? rewritten(request, { persistedQuery: { version: 1 } })
     : sentIn(request);
 }
@@ -106,18 +110,19 @@ function namedIn(request: FastifyRequest): [Named, Named] {
   return request.method === 'GET' ? [inUrl, inBody] : [inBody, inUrl];
 }
 
-/** @param documentIds of GraphQL over HTTP, and of Relay; null where the client has none, as a text beside an id */
+/** Clients send null for an id or a text that they do not have. */
 function named(queries: unknown[], documentIds: unknown[], extensions: unknown[]): Named {
-  const hashes = extensions.map((extension) => persistedQueryIn(extension)?.sha256Hash);
-  const ids = [
-    ...documentIds.filter((id) => id !== undefined && id !== null),
-    ...hashes.filter((hash) => hash !== undefined),
-  ];
-  const isText = (query: unknown) => query !== undefined && (ids.length === 0 || Boolean(query));
-  return { ids, texts: queries.filter(isText) };
+  const ids = documentIds.filter((id) => id !== undefined && id !== null);
+  const hashes = extensions
+    .map((extension) => persistedQueryIn(extension)?.sha256Hash)
+    .filter((hash) => hash !== undefined);
+  const hasId = ids.length + hashes.length > 0;
+  const texts = queries.filter((query) => query !== undefined && (Boolean(query) || !hasId));
+  return { documentIds: ids, hashes, texts };
 }
 
-const countOf = ({ ids, texts }: Named) => ids.length + texts.length;
+const countOf = ({ documentIds, hashes, texts }: Named) =>
+  documentIds.length + hashes.length + texts.length;
 
 function persistedQueryIn(extensions: unknown): Record<string, unknown> | undefined {
   const persistedQuery = isRecord(extensions) ? extensions.persistedQuery : undefined;
@@ -130,21 +135,22 @@ function rewritten(
   { query, persistedQuery }: { query?: string; persistedQuery?: object },
 ): Sent {
   const { search, body } = sentIn(request);
-  const extended = (extensions: unknown) =>
-    isRecord(extensions) || persistedQuery
-      ? { ...(extensions as object), persistedQuery }
-      : extensions;
   if (request.method !== 'GET') {
-    const { documentId, doc_id, ...rest } = body as Record<string, unknown>;
-    return { search, body: { ...rest, query, extensions: extended(rest.extensions) } };
+    const { documentId, doc_id, extensions, ...rest } = body as Record<string, unknown>;
+    return { search, body: { ...rest, query, ...extended(extensions, persistedQuery) } };
   }
   const parameters = new URLSearchParams(search);
   for (const name of ['documentId', 'doc_id']) parameters.delete(name);
   if (query !== undefined) parameters.set('query', query);
-  const [extensions] = parameters.getAll('extensions').map(parsed);
-  const extension = extended(extensions);
-  if (extension !== undefined) parameters.set('extensions', JSON.stringify(extension));
+  const { extensions } = extended(parsed(parameters.get('extensions') ?? ''), persistedQuery);
+  if (extensions !== undefined) parameters.set('extensions', JSON.stringify(extensions));
   return { search: `?${parameters}`, body };
+}
+
+function extended(extensions: unknown, persistedQuery?: object): { extensions?: unknown } {
+  if (isRecord(extensions) || persistedQuery)
+    return { extensions: { ...(extensions as object), persistedQuery } };
+  return extensions === undefined ? {} : { extensions };
 }
 
 /** The query string of a URL with its question mark, or an empty string. */

@@ -5,8 +5,8 @@ export const GRAPHQL_PATH = '/graphql';
 /** The path as routers read it, also in absolute-form (RFC 9112 §3.2.2). */
 const GRAPHQL_TARGET = /^(?:https?:\/\/[^/?]*)?\/+graphql\/*(?:\?|$)/;
 
-const JSON_TYPE = 'application/json; charset=utf-8';
-const GRAPHQL_TYPE = 'application/graphql-response+json; charset=utf-8';
+export const JSON_TYPE = 'application/json; charset=utf-8';
+export const GRAPHQL_TYPE = 'application/graphql-response+json; charset=utf-8';
 
 /** What an error has to fit. */
 export interface Asked {

@@ -46,7 +46,7 @@ function arrayOf(userId: string, rows: readonly InstallationRow[]): string {
 }
 
 /** What a proxy that compresses adds to an entity tag, for example Apache, Caddy and Jetty. */
-const COMPRESSORS_SUFFIX = /[-;:]+(?:x-)?(?:gzip|gz|br|zstd|deflate|compress|identity)"$/;
+const COMPRESSORS_SUFFIX = /(?:[-;:]+(?:x-)?(?:gzip|gz|br|zstd|deflate|compress|identity))+"$/;
 
 /** RFC 9110 §13.1.2: a list of entity tags or `*`, compared weakly. */
 function matches(ifNoneMatch: string | undefined, etag: string): boolean {
