@@ -19,7 +19,7 @@ export function checkBody(
 function mergeTypes(headers: IncomingHttpHeaders): void {
   const type = headers['content-type'];
   if (!type?.includes(',')) return;
-  const types = new Set(type.toLowerCase().split(/\s*,\s*/));
+  const types = new Set(type.split(',').map((one) => one.trim().toLowerCase()));
   if (types.size === 1) [headers['content-type']] = types;
 }
 

@@ -45,14 +45,16 @@ function arrayOf(userId: string, rows: readonly InstallationRow[]): string {
   return `[${items.join()}]`;
 }
 
-/** What a proxy that compresses adds to an entity tag, for example Apache, Caddy and Jetty. */
-const COMPRESSORS_SUFFIX = /(?:[-;:]+(?:x-)?(?:gzip|gz|br|zstd|deflate|compress|identity))+"$/;
+/** The end of an entity tag, with what a proxy that compresses adds to it: for example Apache, Caddy and Jetty. */
+const END = /^(?:[-;:]{1,2}(?:x-)?(?:gzip|gz|br|zstd|deflate|compress|identity))*"$/;
 
 /** RFC 9110 §13.1.2: a list of entity tags or `*`, compared weakly. */
 function matches(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   if (ifNoneMatch.trim() === '*') return true;
-  return ifNoneMatch
-    .split(',')
-    .some((tag) => tag.trim().replace(/^W\//, '').replace(COMPRESSORS_SUFFIX, '"') === etag);
+  const start = etag.slice(0, -1);
+  return ifNoneMatch.split(',').some((text) => {
+    const tag = text.trim().replace(/^W\//, '');
+    return tag.startsWith(start) && END.test(tag.slice(start.length));
+  });
 }

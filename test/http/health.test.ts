@@ -17,6 +17,8 @@ describeOnEachDatabase('Probes', (kind) => {
       expect([live.status, await json(live)]).toEqual([200, { live: true }]);
       expect([ready.status, await json(ready)]).toEqual([200, WELL]);
       expect(live.headers.get('cache-control')).toBe('no-store');
+      // The default of KEEP_ALIVE_TIMEOUT.
+      expect(live.headers.get('keep-alive')).toBe('timeout=72');
       expect(ready.headers.get('cache-control')).toBe('no-store');
     }
     expect((await probe('/ready', { method: 'HEAD' })).status).toBe(200);
