@@ -11,7 +11,7 @@ import { DATA_POLICY } from './http/browser-policy.js';
 import { memberOf } from './http/client-address.js';
 import { clientErrorHandler, handleErrors, handleFrameworkError } from './http/errors.js';
 import { healthRoutes } from './http/health.js';
-import { refuseBrokenHosts } from './http/host.js';
+import { checkProtocol } from './http/protocol.js';
 import { limitRates, RATE_LIMIT_HEADERS } from './http/rate-limit.js';
 import { explainRejections } from './http/rejected-sessions.js';
 import { RequestLog, requestId } from './http/request-log.js';
@@ -21,7 +21,7 @@ import { openApiRoutes } from './installations/installation.openapi.js';
 import { InstallationReader } from './installations/installation.reader.js';
 import { installationRoutes } from './installations/installation.routes.js';
 import { type Context, createContextBuilder } from './session/context.js';
-import { SESSION_HEADER, SESSION_HEADERS } from './session/session-cookie.js';
+import { SESSION_HEADERS } from './session/session-cookie.js';
 import type { SessionReader } from './session/session-reader.js';
 import { REQUEST_TIMEOUT, REQUEST_TIMEOUT_INTERVAL, SILENCE_TIMEOUT } from './timeouts.js';
 import { UserReader } from './users/user.reader.js';
@@ -59,15 +59,23 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     // A function, as Fastify's own does not know an address that is written with its port.
     trustProxy: config.trustProxy.length > 0 && memberOf(config.trustProxy),
     bodyLimit: BODY_LIMIT,
-    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    routerOptions: {
+      maxParamLength: MAX_PARAM_LENGTH,
+      // As clients join URLs.
+      ignoreTrailingSlash: true,
+      ignoreDuplicateSlashes: true,
+    },
     http: {
       headersTimeout: REQUEST_TIMEOUT,
       connectionsCheckingInterval: REQUEST_TIMEOUT_INTERVAL,
       // Makes a second Host visible (RFC 9112 §3.2), which Node.js would drop.
       joinDuplicateHeaders: true,
+      // A missing Host is refused in the documented form.
+      requireHostHeader: false,
     },
     requestTimeout: REQUEST_TIMEOUT,
     connectionTimeout: SILENCE_TIMEOUT,
+    keepAliveTimeout: config.keepAliveTimeout * 1000,
     // It would apply to shutdown hooks too, which server.ts limits.
     pluginTimeout: 0,
     forceCloseConnections: 'idle',
@@ -80,13 +88,14 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     reply.header('x-request-id', request.id).headers(DATA_POLICY);
     done();
   });
-  refuseBrokenHosts(app);
+  checkProtocol(app);
   handleErrors(app);
   if (config.corsOrigins.length > 0) {
     await app.register(cors, {
-      origin: config.corsOrigins,
+      // A function, so that other origins are told nothing. An allowed one may send any header that it asks for.
+      origin: (origin, done) =>
+        done(null, origin !== undefined && config.corsOrigins.includes(origin) && origin),
       credentials: true,
-      allowedHeaders: ['content-type', 'if-none-match', 'apollo-require-preflight', SESSION_HEADER],
       maxAge: 7200,
       exposedHeaders: ['etag', 'retry-after', 'x-request-id', ...RATE_LIMIT_HEADERS],
       strictPreflight: false,
@@ -134,7 +143,10 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     });
     if (config.environment !== 'production') explainRejections(api);
     installationRoutes(api, installations);
-    await api.register(async (scope) => graphqlRoutes(scope, apollo, compiled, manifest));
+    const origins = config.corsOrigins;
+    await api.register(async (scope) =>
+      graphqlRoutes(scope, { apollo, compiled, manifest, origins }),
+    );
   });
   openApiRoutes(app);
   healthRoutes(app, { shutdownDelay: config.shutdownDelay, database });

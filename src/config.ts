@@ -65,6 +65,7 @@ const Environment = z
     ),
     GRAPHQL_IDE: flag.optional(),
     OPERATIONS_MANIFEST: z.string().transform(readOperations).optional(),
+    KEEP_ALIVE_TIMEOUT: wholeNumber(1, 86_400).default(72),
     SHUTDOWN_DELAY: wholeNumber(0, 15).default(0),
     NODE_ENV: z
       .enum(['development', 'production', 'test'], 'must be development, production or test')
@@ -127,6 +128,8 @@ function toConfig(env: z.output<typeof Environment>) {
     graphqlIde: env.GRAPHQL_IDE ?? !production,
     /** The only GraphQL operations that are accepted; `null`: any. */
     operations: env.OPERATIONS_MANIFEST ?? null,
+    /** Seconds until an idle connection is closed. */
+    keepAliveTimeout: env.KEEP_ALIVE_TIMEOUT,
     /** Seconds between the stop signal and the last accepted request. */
     shutdownDelay: env.SHUTDOWN_DELAY,
     logLevel: env.LOG_LEVEL,
@@ -144,7 +147,7 @@ function readOperations(path: string, context: z.RefinementCtx): Operations {
     return readManifest(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const message = `must be the path of an apollo-persisted-query-manifest, version 1 (${code ?? 'not a manifest'})`;
+    const message = `must be the path of an apollo-persisted-query-manifest, version 1, or of a map of operation texts by id (${code ?? 'not a manifest'})`;
     context.addIssue({ code: 'custom', message });
     return z.NEVER;
   }

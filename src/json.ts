@@ -6,3 +6,7 @@ const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/;
 export function quote(text: string): string {
   return ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

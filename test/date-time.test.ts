@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { isoInstant } from '../src/date-time.js';
 import { describeOnEachDatabase } from './helpers/databases.js';
-import { useServer } from './helpers/server.js';
+import { json, useServer } from './helpers/server.js';
 
 const DAY = 86_400_000;
 
@@ -27,6 +27,38 @@ describeOnEachDatabase('An instant', (kind) => {
     ['294276-01-01T00:00:00', null],
   ])('that PostgreSQL writes as %s is %s', (text, iso) => {
     expect(isoInstant(text)).toBe(iso);
+  });
+
+  test.each([
+    ['0044-03-15 10:00:00.5+00 BC', '-000043-03-15T10:00:00.500Z'],
+    ['4713-01-01 00:00:00+00 BC', '-004712-01-01T00:00:00.000Z'],
+    ['0002-12-31 23:59:59.999+00 BC', '-000001-12-31T23:59:59.999Z'],
+    ['0001-02-29 00:00:00+00 BC', '0000-02-29T00:00:00.000Z'],
+    ['0001-01-01 00:00:00+00', '0001-01-01T00:00:00.000Z'],
+    ['9999-12-31 23:59:59.999+00', '9999-12-31T23:59:59.999Z'],
+    ['10000-01-01 00:00:00+00', '+010000-01-01T00:00:00.000Z'],
+    ['9999-12-31 23:30:00-01', '+010000-01-01T00:30:00.000Z'],
+    ['275760-09-13 00:00:00+00', '+275760-09-13T00:00:00.000Z'],
+  ])('of %s is %s in both APIs', async (timestamp, iso) => {
+    const me = await server().addUser(['1']);
+    for (const [table, key] of [
+      ['neptun_user', 'id'],
+      ['github_app_installation', 'neptun_user_id'],
+    ]) {
+      await server().sql(
+        `UPDATE ${table} SET created_at = $1, updated_at = now() WHERE ${key} = $2`,
+        [timestamp, me],
+      );
+    }
+    expect(await json(await server().rest(me))).toMatchObject([{ created_at: iso }]);
+    const query = '{ viewer { createdAt installations { createdAt } } }';
+    // Executed by Apollo Server, then compiled.
+    for (const sent of [{ query: `${query} # ${me}` }, { query }, { query }]) {
+      expect(await json(await server().graphql(sent, { as: me }))).toEqual({
+        data: { viewer: { createdAt: iso, installations: [{ createdAt: iso }] } },
+      });
+    }
+    expect(new Date(iso).toISOString()).toBe(iso);
   });
 
   test('is the same for PostgreSQL and JavaScript', async () => {

@@ -22,8 +22,9 @@ export async function exploreRoutes(
     // Runs pre- and post-request scripts, which are not supported here.
     allowedPath: (path) => !path.startsWith('/iframe-sandbox'),
   });
-  app.get(IDE_PATH.slice(0, -1), (_request, reply) => reply.redirect(IDE_PATH));
-  app.get(IDE_PATH, (_request, reply) => {
+  app.get(IDE_PATH, (request, reply) => {
+    // Its links are relative.
+    if (!request.url.startsWith(IDE_PATH)) return reply.redirect(IDE_PATH);
     const nonce = randomBytes(16).toString('base64');
     return reply
       .headers(idePolicy(nonce))

@@ -13,10 +13,11 @@ import {
   type GraphQLSchema,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import { CodedError, logFailure } from '../errors.js';
+import { CodedError, logFailure, RETRY_AFTER } from '../errors.js';
 import { operations } from '../observability/events.js';
 import type { Context } from '../session/context.js';
 import { type CompiledOperations, stringifyResult } from './compiled-operations.js';
+import { ourMessage } from './error-messages.js';
 import { PARSE_LIMITS, queryLimits } from './query-limits.js';
 import { EXAMPLE_QUERY } from './sandbox.js';
 
@@ -51,7 +52,7 @@ export function createApolloServer(options: ApolloOptions): ApolloServer<Context
     plugins: [
       // It wraps every field, and all answers are private.
       ApolloServerPluginCacheControlDisabled(),
-      logFailures,
+      reportFailures,
       tellOperations,
       compiled.plugin,
       ide
@@ -80,7 +81,8 @@ function maskError(formatted: GraphQLFormattedError, error: unknown): GraphQLFor
   // Apollo Server gives every error of a validation rule the same code.
   if (error instanceof GraphQLError && error.originalError instanceof CodedError)
     return { ...formatted, extensions: error.originalError.extensions };
-  if (formatted.extensions?.code !== 'INTERNAL_SERVER_ERROR') return formatted;
+  if (formatted.extensions?.code !== 'INTERNAL_SERVER_ERROR')
+    return { ...formatted, message: ourMessage(formatted.message) };
   // An error of the execution itself, without a cause: an argument of a wrong type.
   const cause = unwrapResolverError(error);
   if (cause instanceof GraphQLError && !cause.originalError) {
@@ -91,11 +93,16 @@ function maskError(formatted: GraphQLFormattedError, error: unknown): GraphQLFor
   return { message, ...(locations && { locations }), ...(path && { path }), extensions };
 }
 
-const logFailures: ApolloServerPlugin<Context> = {
+const reportFailures: ApolloServerPlugin<Context> = {
   async requestDidStart() {
     return {
-      async didEncounterErrors({ errors, contextValue }) {
-        for (const error of errors) logFailure(contextValue.log, unwrapResolverError(error));
+      async didEncounterErrors({ errors, contextValue, response }) {
+        for (const error of errors) {
+          const failure = unwrapResolverError(error);
+          logFailure(contextValue.log, failure);
+          if (failure instanceof CodedError && failure.status === 503)
+            response.http.headers.set('retry-after', String(RETRY_AFTER));
+        }
       },
     };
   },

@@ -2,6 +2,7 @@ import { type ApolloServerPlugin, HeaderMap } from '@apollo/server';
 import type { FastifyBaseLogger } from 'fastify';
 import type { DocumentNode, FormattedExecutionResult, GraphQLSchema } from 'graphql';
 import { LRUCache } from 'lru-cache';
+import { isRecord } from '../json.js';
 import { fallbacks, operations } from '../observability/events.js';
 import type { Context } from '../session/context.js';
 import { CompilerError } from './compilation.js';
@@ -132,8 +133,4 @@ export function stringifyResult(result: FormattedExecutionResult): string {
 
 function answerOf(dataJson: string): string {
   return `{"data":${dataJson}}\n`;
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

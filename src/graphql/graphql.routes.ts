@@ -1,50 +1,61 @@
-import { STATUS_CODES } from 'node:http';
 import { Readable } from 'node:stream';
 import { type ApolloServer, HeaderMap } from '@apollo/server';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { CodedError } from '../errors.js';
-import { answerable, logUnexpected, nameMethods } from '../http/errors.js';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { GRAPHQL_PATH, GRAPHQL_TYPE, JSON_TYPE } from '../http/error-answer.js';
+import { nameMethods } from '../http/errors.js';
+import { isRecord } from '../json.js';
 import type { Context } from '../session/context.js';
-import {
-  type CompiledOperations,
-  type GraphQLRequestBody,
-  isRecord,
-} from './compiled-operations.js';
-import { type OperationsManifest, searchOf } from './operations-manifest.js';
+import { checkBody } from './check-body.js';
+import type { CompiledOperations, GraphQLRequestBody } from './compiled-operations.js';
+import { type OperationsManifest, withoutManifest } from './operations-manifest.js';
 import { limitBodies } from './query-limits.js';
 import { SANDBOX_POLICY } from './sandbox.js';
 
 const METHODS = ['GET', 'POST'];
 /** What browsers and GraphQL clients send as `Accept`, and what Apollo Server answers to it. */
 const ANSWER_TYPES = new Map([
-  ['*/*', 'application/json; charset=utf-8'],
-  ['application/json', 'application/json; charset=utf-8'],
+  ['*/*', JSON_TYPE],
+  ['application/json', JSON_TYPE],
+  ['application/graphql-response+json,application/json;q=0.9', GRAPHQL_TYPE],
   [
-    'application/graphql-response+json,application/json;q=0.9',
-    'application/graphql-response+json; charset=utf-8',
+    'application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed',
+    GRAPHQL_TYPE,
   ],
 ]);
 
 /** Characters. Node.js would copy a longer text beside the headers until it is written: long-lived, as V8 sees it. */
 const SENT_AS_BYTES = 64 * 1024;
 
-/** Binds Apollo Server to Fastify. `manifest`: the only operations that run; `null`: any. */
+export interface GraphQLRoutesOptions {
+  apollo: ApolloServer<Context>;
+  compiled: CompiledOperations;
+  /** The only operations that run; `null`: any. */
+  manifest: OperationsManifest | null;
+  /** Whose pages may send queries by GET. */
+  origins: readonly string[];
+}
+
+/** Binds Apollo Server to Fastify. */
 export function graphqlRoutes(
   app: FastifyInstance,
-  apollo: ApolloServer<Context>,
-  compiled: CompiledOperations,
-  manifest: OperationsManifest | null,
+  { apollo, compiled, manifest, origins }: GraphQLRoutesOptions,
 ): void {
-  app.setErrorHandler(answerAsGraphQL);
   limitBodies(app);
-  app.route({ method: ['GET', 'POST'], url: '/graphql', exposeHeadRoute: false, handler });
-  nameMethods(app, '/graphql', METHODS);
+  app.route({
+    method: ['GET', 'POST'],
+    url: GRAPHQL_PATH,
+    exposeHeadRoute: false,
+    onRequest: checkBody,
+    handler,
+  });
+  nameMethods(app, GRAPHQL_PATH, METHODS);
 
   async function handler(request: FastifyRequest, reply: FastifyReply) {
-    manifest?.admit(request);
+    const admitted = manifest?.admit(request);
+    const sentBody = admitted ? admitted.body : request.body;
     const type = usualAnswerType(request);
     if (type !== undefined) {
-      const answer = await compiled.answer(request.body as GraphQLRequestBody, request);
+      const answer = await compiled.answer(sentBody as GraphQLRequestBody, request);
       if (answer !== null) {
         reply.header('content-type', type);
         return sendable(answer);
@@ -53,9 +64,8 @@ export function graphqlRoutes(
     const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({
       httpGraphQLRequest: {
         method: request.method,
-        headers: toHeaderMap(request.headers),
-        search: searchOf(request.url),
-        body: request.body,
+        headers: headersOf(request),
+        ...(admitted ?? withoutManifest(request)),
       },
       context: async () => request.context,
     });
@@ -63,6 +73,19 @@ export function graphqlRoutes(
     if (headers.get('content-type')?.startsWith('text/html')) reply.headers(SANDBOX_POLICY);
     reply.code(status ?? 200);
     return body.kind === 'complete' ? sendable(body.string) : Readable.from(body.asyncIterator);
+  }
+
+  function headersOf({ method, headers }: FastifyRequest): HeaderMap {
+    const map = new HeaderMap();
+    for (const name in headers) {
+      const value = headers[name];
+      if (value !== undefined) map.set(name, Array.isArray(value) ? value.join(', ') : value);
+    }
+    // No page can forge these headers. Apollo Server prevents CSRF from all others.
+    const isOurs =
+      headers['sec-fetch-site'] === 'same-origin' || origins.includes(headers.origin ?? '');
+    if (method === 'GET' && isOurs) map.set('apollo-require-preflight', 'true');
+    return map;
   }
 }
 
@@ -74,31 +97,4 @@ function sendable(answer: string): string | Buffer {
 function usualAnswerType({ method, headers, body }: FastifyRequest): string | undefined {
   const usual = method === 'POST' && headers['content-type'] === 'application/json';
   return usual && isRecord(body) ? ANSWER_TYPES.get(headers.accept ?? '*/*') : undefined;
-}
-
-function toHeaderMap(headers: FastifyRequest['headers']): HeaderMap {
-  const map = new HeaderMap();
-  for (const name in headers) {
-    const value = headers[name];
-    if (value !== undefined) map.set(name, Array.isArray(value) ? value.join(', ') : value);
-  }
-  return map;
-}
-
-/** Errors that Fastify raises before Apollo Server, in the shape that GraphQL clients read. */
-function answerAsGraphQL(
-  error: FastifyError | CodedError,
-  request: FastifyRequest,
-  reply: FastifyReply,
-) {
-  logUnexpected(request, error);
-  const answer = answerable(error);
-  const { message, extensions } =
-    answer instanceof CodedError
-      ? answer
-      : {
-          message: `${STATUS_CODES[answer.status]}: ${answer.message}`,
-          extensions: { code: 'BAD_REQUEST' },
-        };
-  return reply.code(answer.status).send({ errors: [{ message, extensions }] });
 }

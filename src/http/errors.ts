@@ -2,8 +2,15 @@ import { METHODS, maxHeaderSize, type ServerResponse, STATUS_CODES } from 'node:
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CodedError, errorBody, logFailure, RETRY_AFTER } from '../errors.js';
-import { SESSION_HEADERS } from '../session/session-cookie.js';
+import { SESSION_COOKIE, SESSION_HEADERS } from '../session/session-cookie.js';
 import { DATA_POLICY } from './browser-policy.js';
+import {
+  type Asked,
+  errorAnswer,
+  type Failed,
+  GRAPHQL_PATH,
+  isGraphQLTarget,
+} from './error-answer.js';
 import { RequestLog } from './request-log.js';
 
 /** Headers of errors that occur before any hook runs. */
@@ -12,25 +19,53 @@ const REFUSAL_HEADERS = {
   'cache-control': 'private, no-store',
   vary: SESSION_HEADERS,
 };
-const REFUSAL_HEAD = Object.entries({
-  ...REFUSAL_HEADERS,
-  'content-type': 'application/json; charset=utf-8',
-  connection: 'close',
-})
-  .map(([name, value]) => `${name}: ${value}\r\n`)
-  .join('');
+/** Headers that tell a client what to do about a status. */
+const STATUS_HEADERS: Record<number, Record<string, string>> = {
+  // RFC 9110 §15.5.2. The scheme of draft-broyer-http-cookie-auth, for which browsers open no dialog.
+  401: { 'www-authenticate': `Cookie realm="installations", cookie-name="${SESSION_COOKIE}"` },
+  415: { accept: 'application/json' },
+  503: { 'retry-after': String(RETRY_AFTER) },
+};
 
-type Failure = FastifyError | CodedError;
+/** What was wrong with a request that Node.js could not read. */
+const REFUSALS: Record<number, string> = {
+  400: 'Send valid HTTP/1.1',
+  405: 'This server is no proxy',
+  408: 'Send the whole request sooner',
+  414: 'Send a shorter URL',
+  431: 'Send fewer or shorter headers, 16 KiB at most',
+};
+
+/** An error of the protocol, not of an API, with further headers for its answer. */
+export class HttpError extends Error {
+  constructor(
+    readonly statusCode: number,
+    message: string,
+    readonly headers: Record<string, string> = {},
+  ) {
+    super(message);
+  }
+}
+
+type Failure = FastifyError | HttpError | CodedError;
 type ClientError = Error & { code?: string; rawPacket?: unknown };
 /** `_httpMessage`: the response being written; Node.js's own handler reads it too. */
 type ServerSocket = Socket & { _httpMessage?: ServerResponse | null };
 
+/** Answers all errors in the form of the API that was asked. */
 export function handleErrors(app: FastifyInstance): void {
   app.setErrorHandler<Failure>((error, request, reply) => {
     logUnexpected(request, error);
-    const { status, message } = answerable(error);
-    if (status === 503) reply.header('retry-after', RETRY_AFTER);
-    return reply.code(status).send(errorBody(status, message));
+    const failed = answerable(error);
+    const { routeOptions, headers } = request;
+    const asked = { isGraphQL: routeOptions.url === GRAPHQL_PATH, accept: headers.accept };
+    const { type, body } = errorAnswer(asked, failed);
+    if (error instanceof HttpError) reply.headers(error.headers);
+    return reply
+      .code(failed.status)
+      .headers(STATUS_HEADERS[failed.status] ?? {})
+      .type(type)
+      .send(body);
   });
   app.setNotFoundHandler((_request, reply) =>
     reply
@@ -40,16 +75,16 @@ export function handleErrors(app: FastifyInstance): void {
   );
 }
 
-/** Passes coded errors and the framework's 4xx, and masks all others. */
-export function answerable(error: Failure): CodedError | { status: number; message: string } {
+/** Passes coded errors and 4xx of the protocol, and masks all others. */
+function answerable(error: Failure): Failed {
   if (error instanceof CodedError) return error;
   const status = error.statusCode ?? 500;
-  return status < 500
-    ? { status, message: error.message }
-    : new CodedError('INTERNAL_SERVER_ERROR');
+  if (status >= 500) return new CodedError('INTERNAL_SERVER_ERROR');
+  const isFastifys415 = status === 415 && !(error instanceof HttpError);
+  return { status, message: isFastifys415 ? 'Send the body as application/json' : error.message };
 }
 
-export function logUnexpected(request: FastifyRequest, error: Failure): void {
+function logUnexpected(request: FastifyRequest, error: Failure): void {
   if (error instanceof CodedError || (error.statusCode ?? 500) >= 500)
     logFailure(request.log, error);
 }
@@ -67,34 +102,57 @@ export function handleFrameworkError(
   reply.code(status).send(errorBody(status, message));
 }
 
-/** Answers OPTIONS with `Allow`, and other methods with 405 and `Allow` (RFC 9110 §15.5.6). */
+/** Answers other methods with 405 and `Allow` (RFC 9110 §15.5.6), and OPTIONS with `Allow` where nothing else does. */
 export function nameMethods(app: FastifyInstance, url: string, allowed: string[]): void {
   const allow = allowed.join(', ');
-  app.options(url, (_request, reply) => reply.code(204).header('allow', allow).send());
+  if (!app.hasRoute({ method: 'OPTIONS', url }))
+    app.options(url, (_request, reply) => reply.code(204).header('allow', allow).send());
   const others = METHODS.filter((method) => !['CONNECT', 'OPTIONS', ...allowed].includes(method));
   for (const method of others) {
     if (!app.supportedMethods.includes(method)) app.addHttpMethod(method);
   }
-  const refuse = (_request: FastifyRequest, reply: FastifyReply) => {
-    reply
-      .code(405)
-      .header('allow', allow)
-      .send(errorBody(405, `Use ${allow}`));
-  };
-  // `onRequest` runs before the body is read.
-  app.route({ method: others, url, onRequest: refuse, handler: refuse });
+  app.route({
+    method: others,
+    url,
+    // Before the body is read.
+    onRequest: (_request, _reply, done) => done(new HttpError(405, `Use ${allow}`, { allow })),
+    handler: () => {},
+  });
 }
 
 export function clientErrorHandler(error: ClientError, socket: ServerSocket): void {
   if (!socket.writable || error.code === 'ECONNRESET' || socket._httpMessage?.headersSent)
     return void socket.destroy();
-  const status = clientErrorStatus(error);
+  socket.end(rawRefusal(clientErrorStatus(error), {}, askedIn(error, socket)));
+}
+
+/** The bytes of an answer to a request that is not read further. */
+export function rawRefusal(
+  status: number,
+  headers: Record<string, string>,
+  asked: Asked = { isGraphQL: false, accept: undefined },
+): string {
   const reason = STATUS_CODES[status];
-  const body = JSON.stringify(errorBody(status, `The request was refused: ${reason}`));
-  socket.end(
-    `HTTP/1.1 ${status} ${reason}\r\n${REFUSAL_HEAD}` +
-      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
+  const { type, body } = errorAnswer(asked, { status, message: REFUSALS[status] ?? '' });
+  const head = Object.entries({
+    ...REFUSAL_HEADERS,
+    ...headers,
+    'content-type': type,
+    connection: 'close',
+    'content-length': Buffer.byteLength(body),
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${reason}\r\n${head.join('')}\r\n${body}`;
+}
+
+/** What was asked, as far as it has arrived. */
+function askedIn({ rawPacket }: ClientError, { _httpMessage: response }: ServerSocket): Asked {
+  if (response) {
+    const { url = '', headers } = response.req;
+    return { isGraphQL: isGraphQLTarget(url), accept: headers.accept };
+  }
+  const head = Buffer.isBuffer(rawPacket) ? rawPacket.toString('latin1') : '';
+  const [, target = ''] = /^[A-Z]+ (\S+)/.exec(head) ?? [];
+  return { isGraphQL: isGraphQLTarget(target), accept: /^accept:(.*)$/im.exec(head)?.[1] };
 }
 
 function clientErrorStatus({ code, rawPacket }: ClientError): number {

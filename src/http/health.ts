@@ -1,8 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Database } from '../database/database.js';
 import { RETRY_AFTER } from '../errors.js';
 import { FINAL_IDLE_TIMEOUT, PROBE_TIMEOUT } from '../timeouts.js';
+import { nameMethods } from './errors.js';
+
+/** HAProxy sends OPTIONS unless it is told otherwise. */
+const METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
 export interface HealthOptions {
   /** Seconds between the stop signal and the last accepted request. */
@@ -19,11 +23,9 @@ export function healthRoutes(
   // Keeps probes, which come every few seconds, out of the log.
   const quiet = { logLevel: 'warn' as const };
 
-  app.get('/live', quiet, (_request, reply) =>
-    reply.header('cache-control', 'no-store').send({ live: true }),
-  );
+  probe('/live', async (reply) => reply.header('cache-control', 'no-store').send({ live: true }));
 
-  app.get('/ready', quiet, async (_request, reply) => {
+  probe('/ready', async (reply) => {
     const reachable = await Promise.race([
       database.reachable(),
       sleep(PROBE_TIMEOUT, false, { ref: false }),
@@ -35,6 +37,11 @@ export function healthRoutes(
     reply.code(503).header('retry-after', RETRY_AFTER);
     return reply.send({ ready: false, ...needed, reason });
   });
+
+  function probe(url: string, answer: (reply: FastifyReply) => Promise<unknown>): void {
+    app.route({ ...quiet, method: METHODS, url, handler: (_request, reply) => answer(reply) });
+    nameMethods(app, url, METHODS);
+  }
 
   // Fastify now sends `Connection: close`, so that no client is disconnected between two requests.
   app.addHook('preClose', async () => {

@@ -49,6 +49,9 @@ const ERROR = {
 
 const header = (description: string) => ({ description, schema: { type: 'string' } });
 const ETAG = { ETag: header('A strong validator of exactly this answer.') };
+const WWW_AUTHENTICATE = {
+  'WWW-Authenticate': header('The scheme `Cookie`, with the name of the session cookie.'),
+};
 const RETRY_AFTER = { 'Retry-After': header('Seconds to wait.') };
 
 const failure = (status: number, description: string, headers = {}) => ({
@@ -106,7 +109,11 @@ const OPENAPI = {
             description: 'Not Modified: the answer that you have still holds.',
             headers: ETAG,
           },
-          ...failure(401, 'the session is missing, forged or expired. Sign in again.'),
+          ...failure(
+            401,
+            'the session is missing, forged or expired. Sign in again.',
+            WWW_AUTHENTICATE,
+          ),
           ...failure(404, 'no such user, or not the session’s own.'),
           ...failure(405, 'use GET, HEAD or OPTIONS.', { Allow: header('Methods there are.') }),
           ...failure(429, 'too many requests of this user or address.', RETRY_AFTER),

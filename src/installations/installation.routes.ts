@@ -6,6 +6,8 @@ import { found, permit } from '../users/access.js';
 import type { InstallationReader, InstallationRow } from './installation.reader.js';
 
 const ROUTE = '/api/users/:userId/installations';
+/** With an empty id, as doubled slashes are one. */
+const ROUTE_WITHOUT_ID = '/api/users/installations';
 const METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
 /** The documented REST route: the same rows, by the same access rule, as GraphQL. */
@@ -28,6 +30,7 @@ export function installationRoutes(app: FastifyInstance, installations: Installa
     },
   });
   nameMethods(app, ROUTE, METHODS);
+  app.get(ROUTE_WITHOUT_ID, async ({ context }) => permit(context.viewer, ''));
 }
 
 /** The documented array: items of these five keys, in this order. */
@@ -42,9 +45,16 @@ function arrayOf(userId: string, rows: readonly InstallationRow[]): string {
   return `[${items.join()}]`;
 }
 
+/** The end of an entity tag, with what a proxy that compresses adds to it: for example Apache, Caddy and Jetty. */
+const END = /^(?:[-;:]{1,2}(?:x-)?(?:gzip|gz|br|zstd|deflate|compress|identity))*"$/;
+
 /** RFC 9110 §13.1.2: a list of entity tags or `*`, compared weakly. */
 function matches(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   if (ifNoneMatch.trim() === '*') return true;
-  return ifNoneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
+  const start = etag.slice(0, -1);
+  return ifNoneMatch.split(',').some((text) => {
+    const tag = text.trim().replace(/^W\//, '');
+    return tag.startsWith(start) && END.test(tag.slice(start.length));
+  });
 }

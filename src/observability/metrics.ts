@@ -14,6 +14,8 @@ import {
   statements,
 } from './events.js';
 
+/** As monitors write it: with parameters, a further slash, or in absolute-form (RFC 9112 §3.2.2). */
+const METRICS_TARGET = /^(?:https?:\/\/[^/?]*)?\/+metrics\/*(?:\?|$)/;
 /** Callers choose the names, and each name is a time series. */
 const MAX_OPERATION_NAMES = 100;
 const MAX_OPERATION_NAME_LENGTH = 64;
@@ -40,7 +42,9 @@ export function createMetricsServer(pool: PoolCounts): Server {
     listen(statements, measureStatements(registry)),
   ];
   const server = createServer((request, response) => {
-    if (request.url !== '/metrics') return response.writeHead(404).end();
+    if (!METRICS_TARGET.test(request.url ?? '')) return response.writeHead(404).end();
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return response.writeHead(405, { allow: 'GET, HEAD' }).end();
     registry.metrics().then(
       (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
       (error) => response.destroy(error),

@@ -7,6 +7,7 @@ import fastify from 'fastify';
 import { buildSchema } from 'graphql';
 import { CompiledOperations } from '../../src/graphql/compiled-operations.js';
 import { graphqlRoutes } from '../../src/graphql/graphql.routes.js';
+import { handleErrors } from '../../src/http/errors.js';
 
 /** No operation compiles against this schema: all fall back to Apollo's execution. */
 const NO_SCHEMA = buildSchema('type Query { none: Int }');
@@ -17,7 +18,9 @@ defineIntegrationTestSuite(async (config, options?: CreateServerForIntegrationTe
   const apollo = new ApolloServer(config as any);
   await apollo.start();
   app.decorateRequest('context', { getter: () => (options?.context?.() ?? {}) as any });
-  graphqlRoutes(app, apollo as any, new CompiledOperations(NO_SCHEMA, app.log), null);
+  handleErrors(app);
+  const compiled = new CompiledOperations(NO_SCHEMA, app.log);
+  graphqlRoutes(app, { apollo: apollo as any, compiled, manifest: null, origins: [] });
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   return { server: apollo as any, url: `${url}/graphql`, extraCleanup: () => app.close() };
 });

@@ -64,6 +64,7 @@ describe('Findings of graphql-cop in production', () => {
   ])('exclude introspection: %s', async (query) => {
     const { status, answer } = await ask(query);
     expect([status, answer.data]).toEqual([400, undefined]);
+    expect(answer.errors[0].message).toMatch(/GRAPHQL_IDE=true|^Maximum/);
   });
 
   test('exclude batches', async () => {

@@ -1,12 +1,13 @@
 import { expect, test } from '@jest/globals';
 import { describeOnEachDatabase } from '../helpers/databases.js';
-import { json, useServer } from '../helpers/server.js';
+import { cookieOf, json, useServer } from '../helpers/server.js';
 
 const INSTALLATION = 'id neptunUserId githubInstallationId createdAt updatedAt';
+const ORIGIN = 'https://app.example.com';
 const NOT_FOUND = { message: 'User not found', extensions: { code: 'NOT_FOUND' } };
 
 describeOnEachDatabase('POST /graphql', (kind) => {
-  const server = useServer(kind);
+  const server = useServer(kind, { CORS_ORIGINS: ORIGIN });
 
   test('returns the viewer and the same user by id, with the installations of REST', async () => {
     const userId = await server().addUser(['98765432101', '12']);
@@ -188,6 +189,82 @@ describeOnEachDatabase('POST /graphql', (kind) => {
     expect(response.status).toBe(400);
     const allowed = await fetch(url, { headers: { 'apollo-require-preflight': 'true' } });
     expect(allowed.status).toBe(200);
+  });
+
+  test.each<[Record<string, string>, number]>([
+    [{ 'sec-fetch-site': 'same-origin' }, 200],
+    [{ 'sec-fetch-site': 'same-origin', 'content-type': 'application/json' }, 200],
+    [{ 'sec-fetch-site': 'cross-site', origin: ORIGIN }, 200],
+    [{ origin: ORIGIN }, 200],
+    [{ 'sec-fetch-site': 'same-site' }, 400],
+    [{ 'sec-fetch-site': 'cross-site' }, 400],
+    [{ 'sec-fetch-site': 'none' }, 400],
+    [{ 'sec-fetch-site': 'Same-Origin' }, 400],
+    [{ 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }, 400],
+    [{ origin: 'null' }, 400],
+    [{ origin: '' }, 400],
+    [{ referer: `${ORIGIN}/` }, 400],
+  ])(
+    'answers GET to a page of its own or an allowed origin only: %j, %i',
+    async (headers, status) => {
+      const me = await server().addUser();
+      const search = new URLSearchParams({ query: '{ viewer { id } }', variables: '{}' });
+      for (const path of ['/graphql', '/graphql/']) {
+        const answer = await fetch(`${server().url}${path}?${search}`, {
+          headers: { ...headers, cookie: await cookieOf(me) },
+        });
+        const { data, errors } = await json(answer);
+        expect([answer.status, data]).toEqual([
+          status,
+          status === 200 ? { viewer: { id: me } } : undefined,
+        ]);
+        if (errors) expect(errors[0].message).toContain('POST');
+      }
+    },
+  );
+
+  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x'])(
+    'refuses a posted form of any origin: %s',
+    async (type) => {
+      for (const headers of [{ 'sec-fetch-site': 'same-origin' }, { origin: ORIGIN }]) {
+        const answer = await server().graphql(
+          { query: '{ __typename }' },
+          { headers: { ...headers, 'content-type': type } },
+        );
+        expect([400, 415]).toContain(answer.status);
+        expect((await json(answer)).data).toBeUndefined();
+      }
+    },
+  );
+
+  test('negotiates an answer that nobody else serves: 406', async () => {
+    const headers = { accept: 'text/html' };
+    const answer = await server().graphql({ query: '{ __typename }' }, { headers });
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([
+      406,
+      'application/json; charset=utf-8',
+    ]);
+  });
+
+  test('says nothing in the terms of Apollo Server', async () => {
+    const messages = [];
+    for (const [body, init] of [
+      [[{ query: '{ __typename }' }], {}],
+      [{}, {}],
+      [{ variables: {} }, {}],
+      [{ query: { kind: 'Document' } }, {}],
+      [{ query: '{ __typename }' }, { headers: { accept: 'text/css' } }],
+      [{ query: '{ __typename }' }, { headers: { 'content-type': 'text/plain' } }],
+      [{ query: '{ a', variables: [] }, {}],
+      [{ query: '{ __typename }', operationName: 'x' }, {}],
+    ] as const) {
+      const { errors } = await json(await server().graphql(body, init));
+      messages.push(errors[0].message);
+    }
+    for (const message of messages) {
+      expect(message).toMatch(/./);
+      expect(message).not.toMatch(/apollo(?!-require-preflight)|persistedQuery|CSRF/i);
+    }
   });
 
   test('refuses other methods with Allow, and sends private responses', async () => {

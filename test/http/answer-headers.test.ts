@@ -107,6 +107,7 @@ describe('Private, inert responses under limits and outages', () => {
     const answers = [await server.rest('x'), await server.graphql(QUERY, { as: 'x' })];
     await server.close();
     expect(answers.map(({ status }) => status)).toEqual([503, 200]);
+    expect(answers.map(({ headers }) => headers.get('retry-after'))).toEqual(['2', '2']);
     answers.forEach(expectPrivateData);
   });
 });

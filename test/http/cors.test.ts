@@ -10,8 +10,8 @@ describe('CORS', () => {
     RATE_LIMIT: '100',
   });
 
-  const preflight = (origin: string, headers: string) =>
-    fetch(`${server().url}/graphql`, {
+  const preflight = (origin: string, headers: string, path = '/graphql') =>
+    fetch(server().url + path, {
       method: 'OPTIONS',
       headers: {
         origin,
@@ -41,6 +41,19 @@ describe('CORS', () => {
   );
 
   test.each([
+    'traceparent, tracestate, baggage, sentry-trace',
+    'apollographql-client-name,apollographql-client-version,authorization',
+    'content-type,x-neptun-session-session,if-none-match,x-anything',
+  ])('lets an allowed origin send any header: %s', async (asked) => {
+    for (const path of ['/graphql', '/api/users/x/installations']) {
+      const { status, headers } = await preflight(ORIGIN, asked, path);
+      expect([status, headers.get('access-control-allow-headers')]).toEqual([204, asked]);
+      const vary = headers.get('vary')?.split(', ');
+      expect(vary).toEqual(expect.arrayContaining(['Origin', 'Access-Control-Request-Headers']));
+    }
+  });
+
+  test.each([
     'null',
     'http://app.example.com',
     'https://app.example.com:8443',
@@ -57,7 +70,7 @@ describe('CORS', () => {
       await server().graphql({ query: '{ viewer { id } }' }, { headers: { origin } }),
     ];
     for (const { headers } of answers) {
-      expect(headers.get('access-control-allow-origin')).toBeNull();
+      expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
       expect(headers.get('vary')).toContain('Origin');
     }
   });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { describeOnEachDatabase } from '../helpers/databases.js';
+import { exchange, statusesOf } from '../helpers/raw-http.js';
 import { json, startTestServer, useServer } from '../helpers/server.js';
 
 const WELL = { ready: true, database: true, migrations: true, serving: true };
@@ -16,9 +17,31 @@ describeOnEachDatabase('Probes', (kind) => {
       expect([live.status, await json(live)]).toEqual([200, { live: true }]);
       expect([ready.status, await json(ready)]).toEqual([200, WELL]);
       expect(live.headers.get('cache-control')).toBe('no-store');
+      // The default of KEEP_ALIVE_TIMEOUT.
+      expect(live.headers.get('keep-alive')).toBe('timeout=72');
       expect(ready.headers.get('cache-control')).toBe('no-store');
     }
     expect((await probe('/ready', { method: 'HEAD' })).status).toBe(200);
+  });
+
+  test.each([
+    'GET @?x=1 HTTP/1.1\r\nHost: a\r\n\r\n',
+    'GET @/ HTTP/1.1\r\nHost:\r\n\r\n',
+    'GET /@/?a=b&c HTTP/1.0\r\n\r\n',
+    'GET http://balancer@ HTTP/1.1\r\nHost: a:1\r\n\r\n',
+    'HEAD @ HTTP/1.0\r\n\r\n',
+    'OPTIONS @ HTTP/1.0\r\n\r\n',
+    'OPTIONS @ HTTP/1.1\r\nHost: a\r\nUser-Agent: x\r\nConnection: close\r\n\r\n',
+  ])('are answered as balancers write them: %j', async (bytes) => {
+    for (const path of ['/live', '/ready']) {
+      const answer = await exchange(server().url, bytes.replace('@', path));
+      expect([path, statusesOf(answer)]).toEqual([path, [200]]);
+    }
+  });
+
+  test('refuse other methods', async () => {
+    const refused = await probe('/ready', { method: 'POST' });
+    expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD, OPTIONS']);
   });
 
   test('are no part of the API', async () => {
@@ -55,6 +78,7 @@ test('are answered in time on a network that is dead, and open one connection fo
     });
   }
   expect(Date.now() - start).toBeLessThan(3_000);
+  expect((await fetch(`${server.url}/ready`, { method: 'OPTIONS' })).status).toBe(503);
   // One of the probes, and those with which the start itself tries again.
   expect(opened.length - before).toBeLessThan(5);
 

@@ -74,6 +74,9 @@ describeOnEachDatabase('GET /api/users/{user_id}/installations', (kind) => {
     const userId = await server().addUser();
     const response = await server().rest(userId, { as: null });
     expect(response.status).toBe(401);
+    expect(response.headers.get('www-authenticate')).toBe(
+      'Cookie realm="installations", cookie-name="neptun-session"',
+    );
     expect(await response.json()).toEqual({
       statusCode: 401,
       statusMessage: 'Unauthorized',
@@ -108,6 +111,27 @@ describeOnEachDatabase('GET /api/users/{user_id}/installations', (kind) => {
       headers: { cookie },
     });
     expect([response.status, await response.text()]).toEqual([404, NOT_FOUND]);
+  });
+
+  test('takes further slashes, and an empty id for another one', async () => {
+    const userId = await server().addUser(['5']);
+    const headers = { cookie: await cookieOf(userId) };
+    const ask = (path: string, init = {}) => fetch(server().url + path, { headers, ...init });
+    const path = `/api/users/${userId}/installations`;
+    const plain = await (await ask(path)).text();
+    for (const variant of [
+      `${path}/`,
+      `/${path}`,
+      `${path}/?x=1`,
+      path.replace('users', '/users'),
+    ]) {
+      const answer = await ask(variant);
+      expect([variant, answer.status, await answer.text()]).toEqual([variant, 200, plain]);
+    }
+    const empty = await ask('/api/users//installations');
+    expect([empty.status, await empty.text()]).toEqual([404, NOT_FOUND]);
+    const anonymous = await ask('/api/users//installations', { headers: {} });
+    expect(anonymous.status).toBe(401);
   });
 
   test('answers 414 where the URL does not fit HTTP', async () => {
@@ -150,6 +174,18 @@ describeOnEachDatabase('GET /api/users/{user_id}/installations', (kind) => {
       const headers = { 'if-none-match': ifNoneMatch };
       const head = await server().rest(userId, { method: 'HEAD', headers });
       expect([head.status, head.headers.get('content-length')]).toEqual([304, null]);
+    }
+    for (const suffix of ['-gzip', '-br', '--gzip', ';gzip', '-zstd', ':deflate', ';br;gzip']) {
+      for (const weak of ['', 'W/']) {
+        const compressed = `${weak}${etag.slice(0, -1)}${suffix}"`;
+        const again = await server().rest(userId, { headers: { 'if-none-match': compressed } });
+        expect([compressed, again.status]).toEqual([compressed, 304]);
+        expect(again.headers.get('etag')).toBe(etag);
+      }
+    }
+    for (const other of ['"other-gzip"', `${etag.slice(0, -1)}-2"`, `"x${etag.slice(1)}`, 'gzip']) {
+      const again = await server().rest(userId, { headers: { 'if-none-match': other } });
+      expect([other, again.status]).toEqual([other, 200]);
     }
     await server().sql('DELETE FROM github_app_installation WHERE neptun_user_id = $1', [userId]);
     const changed = await server().rest(userId, { headers: { 'if-none-match': etag } });

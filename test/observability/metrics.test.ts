@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { operations, requests, sessions, statements } from '../../src/observability/events.js';
 import { sealSession } from '../../src/session/seal-session.js';
 import { createDatabase, describeOnEachDatabase } from '../helpers/databases.js';
+import { exchange, statusesOf } from '../helpers/raw-http.js';
 import {
   cookieOf,
   PASSWORD,
@@ -42,6 +43,20 @@ const operation = (name: string, error = 'none') =>
 
 describeOnEachDatabase('Metrics', (kind) => {
   const server = useServer(kind, { METRICS_PORT: '0', SESSION_MAX_AGE: '60' });
+
+  test.each([
+    ['GET /metrics?a=b HTTP/1.1\r\nHost: a\r\n\r\n', 200],
+    ['GET //metrics/ HTTP/1.0\r\n\r\n', 200],
+    ['GET http://a:1/metrics HTTP/1.1\r\nHost:\r\n\r\n', 200],
+    ['HEAD /metrics HTTP/1.0\r\n\r\n', 200],
+    ['POST /metrics HTTP/1.0\r\n\r\n', 405],
+    ['GET /metricsx HTTP/1.0\r\n\r\n', 404],
+    ['GET /x?/metrics HTTP/1.0\r\n\r\n', 404],
+  ])('are answered as monitors ask: %j, %i', async (bytes, status) => {
+    const answer = await exchange(server().metricsUrl as string, bytes);
+    expect(statusesOf(answer)).toEqual([status]);
+    expect(answer.includes('# HELP')).toBe(status === 200 && bytes.startsWith('GET'));
+  });
 
   test('count requests by method, route and status, and measure durations by route', async () => {
     const userId = await server().addUser(['17']);

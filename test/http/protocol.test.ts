@@ -12,7 +12,6 @@ describe('The Host header', () => {
 
   test.each([
     [],
-    [''],
     ['['],
     ['[::1'],
     ['a b'],
@@ -27,6 +26,11 @@ describe('The Host header', () => {
     ['a', 'b'],
     ['a', 'a'],
     ['', 'a'],
+    ['', ''],
+    ['%4'],
+    ['[::1%]'],
+    ['[v.a]'],
+    ['::1'],
   ])('that is broken is a 400 everywhere: %j %j', async (...hosts) => {
     for (const path of ['/openapi.json', '/api/users/x/installations', '/graphql', '/nothing']) {
       const [status, answer] = await send(
@@ -37,12 +41,16 @@ describe('The Host header', () => {
     }
   });
 
-  test.each(['localhost', 'a.example', '127.0.0.1:4000', '[::1]', '[::1]:80', 'a_b', 'a:', '%41'])(
-    'may be %s',
-    async (host) => {
-      expect((await send([host], '/openapi.json'))[0]).toBe(200);
-    },
-  );
+  test.each([
+    ...['localhost', 'a.example', 'a.example.', 'LOCALHOST', '127.0.0.1:4000', 'a_b', 'a:', '%41'],
+    ...['', ':80', '[::1]', '[::1]:80', '[fe80::1%25eth0]', '[fe80::1%eth0]:1', '[v1.a:b]'],
+  ])('may be %j', async (host) => {
+    expect((await send([host], '/openapi.json'))[0]).toBe(200);
+  });
+
+  test.each(['1.0', '1.1'])('is ignored in favour of a whole URL, in HTTP/%s', async (version) => {
+    expect((await send(['a'], 'http://b.example/live?x', version))[0]).toBe(200);
+  });
 
   test('may be missing in HTTP/1.0', async () => {
     expect((await send([], '/openapi.json', '1.0'))[0]).toBe(200);

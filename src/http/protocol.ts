@@ -1,0 +1,28 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { HttpError, rawRefusal } from './errors.js';
+
+/** RFC 9110 §7.2: a host of RFC 3986 §3.2.2, which may be empty or have a zone (RFC 6874), and an optional port. */
+const HOST =
+  /^(?:\[(?:[\da-f:.]+(?:%[\w.~%-]+)?|v[\da-f]+\.[\w.~!$&'()*+,;=:-]+)\]|[\w.~!$&'()*+,;=-]*(?:%[\da-f]{2}[\w.~!$&'()*+,;=-]*)*)(?::\d*)?$/i;
+/** As Node.js recognizes it, before it answers 100. */
+const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
+
+/** Refuses what Node.js would refuse by itself, without the documented body and headers. */
+export function checkProtocol(app: FastifyInstance): void {
+  app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+    app.server.emit('request', request, response),
+  );
+  app.server.on('connect', (_request: IncomingMessage, socket: Duplex) =>
+    socket.end(rawRefusal(405, { allow: 'GET, HEAD, OPTIONS, POST' })),
+  );
+  app.addHook('onRequest', ({ headers: { host, expect }, raw }, _reply, done) => {
+    // RFC 9112 §3.2.
+    if (host === undefined ? raw.httpVersion !== '1.0' : !HOST.test(host))
+      return done(new HttpError(400, 'Send one Host header with one name or address'));
+    if (expect !== undefined && !CONTINUE.test(expect))
+      return done(new HttpError(417, 'Expect may be 100-continue only'));
+    done();
+  });
+}
