@@ -35,13 +35,13 @@ program
   .description('apply the pending migrations, then exit')
   .option('--adopt', 'add an index and the history to tables that another program has made')
   .action(({ adopt: adopts }: { adopt?: true }) =>
-    adopts ? adoptTables() : migrateCommand(loadConfig()),
+    adopts ? adoptTables() : migrateCommand(configure()),
   );
 
 program
   .command('seed')
   .description(`add the demo user ${DEMO_USER} with a few installations; refuses in production`)
-  .action(() => seedCommand(loadConfig()));
+  .action(() => seedCommand(configure()));
 
 program
   .command('doctor')
@@ -55,7 +55,7 @@ program
   .option('--ttl <seconds>', 'lifetime; 0: unlimited', wholeNumber, 3600)
   .addHelpText('after', '\ncurl -b "$(npm run --silent cli -- session --user user123)" …')
   .action(async ({ user, ttl }: { user: string; ttl: number }) => {
-    const sealed = await sealSession(user, await sessionPassword(loadConfig()), ttl);
+    const sealed = await sealSession(user, await sessionPassword(configure()), ttl);
     console.log(`${SESSION_COOKIE}=${sealed}`);
   });
 
@@ -83,6 +83,7 @@ async function serve(): Promise<void> {
   setFlagsFromString('--heap-growing-percent=100');
   const config = loadConfig();
   const log = createLog(config);
+  for (const warning of config.warnings) log.warn(warning);
   // Unhandled rejections too. The state of the process is unknown afterwards.
   process.on('uncaughtException', (error, origin) => {
     log.fatal({ err: error, origin }, 'ended by an unhandled error');
@@ -113,6 +114,13 @@ async function serve(): Promise<void> {
   }
 }
 
+/** Of a command: its warnings are for the person at the terminal. */
+function configure(): Config {
+  const config = loadConfig();
+  for (const warning of config.warnings) console.error(warning);
+  return config;
+}
+
 async function bannerOf({ url, database, demoSession }: RunningServer, config: Config) {
   // Ids of another program's users may be numbers.
   const demo =
@@ -127,7 +135,7 @@ async function bannerOf({ url, database, demoSession }: RunningServer, config: C
 async function adoptTables(): Promise<void> {
   const ending = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => ending.abort());
-  await adoptCommand(loadConfig(), ending.signal);
+  await adoptCommand(configure(), ending.signal);
 }
 
 function nonEmpty(text: string): string {
