@@ -1,9 +1,12 @@
-import { existsSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { loadEnvFile } from 'node:process';
 import { z } from 'zod';
+import { warningsOf } from './config-warnings.js';
+import { faultOfDatabaseUrl, withPlainSslMode } from './database/database-url.js';
+import { type Environment, isWritableFolder, processEnvironment } from './environment.js';
 import { type Operations, readManifest } from './graphql/operations-manifest.js';
+import { isAddressOrNetwork, isHost } from './http/address.js';
+import { faultOfOrigin, originOf } from './http/origin.js';
+import { MIN_LENGTH } from './session/session-password.js';
 
 /** The validated configuration, frozen. A disabled feature is `null`. */
 export type Config = Readonly<ReturnType<typeof toConfig>>;
@@ -12,51 +15,69 @@ export type Config = Readonly<ReturnType<typeof toConfig>>;
 export class ConfigError extends Error {
   /** Each begins with the name of the variable, and shows no value, which may be secret. */
   readonly faults: readonly string[];
+  readonly warnings: readonly string[];
 
-  constructor(faults: readonly string[]) {
-    super(['Invalid configuration:', ...faults.map((fault) => `  ${fault}`)].join('\n'));
+  constructor(faults: readonly string[], warnings: readonly string[]) {
+    super(
+      ['Invalid configuration:', ...[...faults, ...warnings].map((text) => `  ${text}`)].join('\n'),
+    );
     this.faults = faults;
+    this.warnings = warnings;
   }
 }
 
-const commaSeparated = z
-  .string()
-  .default('')
-  .transform((text) =>
-    text
-      .split(',')
-      .map((item) => item.trim())
-      .filter(Boolean),
-  );
+const DEFAULT_DATA_DIR = '.data';
+
+const without =
+  (faultOf: (value: string) => string | null) =>
+  (values: string | string[], context: z.RefinementCtx) => {
+    const faults = new Set([values].flat().map(faultOf));
+    for (const message of faults) if (message) context.addIssue({ code: 'custom', message });
+  };
+const text = z.string().superRefine(without(faultOfText));
+const commaSeparated = text.default('').transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean),
+);
 const wholeNumber = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d+$/, `must be a whole number from ${min} to ${max}`)
+  text
+    .pipe(z.string().regex(/^\d+$/, `must be a whole number from ${min} to ${max}`))
     .transform(Number)
     .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
-const password = z.string().min(32, 'must have 32 characters or more');
-const flag = z
-  .enum(['true', 'false'], 'must be true or false')
-  .transform((text) => text === 'true');
+const password = text.pipe(
+  z.string().min(MIN_LENGTH, `must have ${MIN_LENGTH} characters or more`),
+);
+const oneOf = <const Names extends readonly string[]>(names: Names, message: string) =>
+  text.pipe(z.enum(names, message));
+const flag = oneOf(['true', 'false'], 'must be true or false').transform((name) => name === 'true');
+/** A rule about several variables, checked beside other faults, so that all are reported at once. */
+const fault = (name: string, message: string) => ({ path: [name], message, when: () => true });
 
-const Environment = z
+const Variables = z
   .object({
-    DATABASE_URL: z
-      .string()
-      .refine(isPostgresUrl, 'must be a postgresql:// URL with a host and a database')
+    DATABASE_URL: text
+      .transform(withPlainSslMode)
+      .superRefine(without(faultOfDatabaseUrl))
       .optional(),
-    DATA_DIR: z.string().default('.data'),
+    DATA_DIR: text.optional(),
     SESSION_PASSWORD: password.optional(),
     NUXT_SESSION_PASSWORD: password.optional(),
     SESSION_PASSWORD_PREVIOUS: password.optional(),
     SESSION_MAX_AGE: wholeNumber(1, 10 ** 10).optional(),
-    HOST: z.string().optional(),
+    HOST: text
+      .pipe(
+        z
+          .string()
+          .refine(isHost, 'must be an address or a name, without scheme, brackets, port and path'),
+      )
+      .optional(),
     PORT: wholeNumber(0, 65_535).default(4000),
     METRICS_PORT: wholeNumber(0, 65_535).optional(),
-    CORS_ORIGINS: commaSeparated.refine(
-      (origins) => origins.every(isOrigin),
-      'must be exact origins such as https://app.example.com, without a path, comma separated',
-    ),
+    CORS_ORIGINS: commaSeparated
+      .superRefine(without(faultOfOrigin))
+      .transform((origins) => origins.map(originOf)),
     RATE_LIMIT: wholeNumber(0, 10 ** 9).default(6000),
     RATE_LIMIT_ANONYMOUS: wholeNumber(0, 10 ** 9).default(600),
     TRUST_PROXY: commaSeparated.refine(
@@ -64,52 +85,76 @@ const Environment = z
       'must be addresses or networks such as 10.0.0.1 or 10.0.0.0/8, comma separated',
     ),
     GRAPHQL_IDE: flag.optional(),
-    OPERATIONS_MANIFEST: z.string().transform(readOperations).optional(),
+    OPERATIONS_MANIFEST: text.transform(readOperations).optional(),
     KEEP_ALIVE_TIMEOUT: wholeNumber(1, 86_400).default(72),
     SHUTDOWN_DELAY: wholeNumber(0, 15).default(0),
-    NODE_ENV: z
-      .enum(['development', 'production', 'test'], 'must be development, production or test')
-      .default('development'),
-    LOG_LEVEL: z
-      .enum(
-        ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
-        'must be fatal, error, warn, info, debug, trace or silent',
-      )
-      .default('info'),
+    NODE_ENV: oneOf(
+      ['development', 'production', 'test'],
+      'must be development, production or test',
+    ).default('development'),
+    LOG_LEVEL: oneOf(
+      ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+      'must be fatal, error, warn, info, debug, trace or silent',
+    ).default('info'),
   })
+  .refine(
+    ({ NODE_ENV, DATABASE_URL, DATA_DIR }) => NODE_ENV !== 'production' || DATABASE_URL || DATA_DIR,
+    fault(
+      'DATABASE_URL',
+      'is required in production; for the embedded database, set DATA_DIR to its folder',
+    ),
+  )
   .refine(
     ({ NODE_ENV, SESSION_PASSWORD, NUXT_SESSION_PASSWORD }) =>
       NODE_ENV !== 'production' || SESSION_PASSWORD || NUXT_SESSION_PASSWORD,
-    {
-      path: ['SESSION_PASSWORD'],
-      message:
-        'is required in production: the password that seals the session cookie in the web application',
-      // Checked beside other faults, so that all are reported at once.
-      when: () => true,
-    },
+    fault(
+      'SESSION_PASSWORD',
+      'is required in production: the password that seals the session cookie in the web application',
+    ),
+  )
+  .refine(
+    ({ NODE_ENV, DATABASE_URL, SESSION_PASSWORD, NUXT_SESSION_PASSWORD, DATA_DIR }) =>
+      (DATABASE_URL && (SESSION_PASSWORD || NUXT_SESSION_PASSWORD)) ||
+      (NODE_ENV === 'production' && !DATA_DIR) ||
+      isWritableFolder(DATA_DIR ?? DEFAULT_DATA_DIR),
+    fault('DATA_DIR', 'must be a folder that this process may write, or can make'),
+  )
+  .refine(
+    ({ PORT, METRICS_PORT }) => PORT !== METRICS_PORT || PORT === 0,
+    fault('METRICS_PORT', 'must not be PORT'),
   );
 
-export const VARIABLES = Object.keys(Environment.shape);
+export const VARIABLES = Object.keys(Variables.shape);
 
 /** @throws {ConfigError} with the names, never the values, of invalid variables */
-export function loadConfig(env: NodeJS.ProcessEnv = processEnvironment()): Config {
-  // Shells and compose files set a variable to the empty string to unset it.
-  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
-  const parsed = Environment.safeParse(set);
-  if (parsed.success) return Object.freeze(toConfig(parsed.data));
+export function loadConfig(env?: NodeJS.ProcessEnv): Config {
+  return configOf(env ? { variables: env, faults: [] } : processEnvironment(VARIABLES));
+}
+
+/** @throws {ConfigError} */
+export function configOf({ variables, faults }: Environment): Config {
+  // Shells and compose files set a variable to the empty string to unset it; files and secret stores add line ends.
+  const set: Record<string, string> = {};
+  for (const [name, value = ''] of Object.entries(variables))
+    if (value.trim()) set[name] = value.trim();
+  const warnings = warningsOf(variables, VARIABLES);
+  const parsed = Variables.safeParse(set);
+  if (parsed.success && faults.length === 0) return Object.freeze(toConfig(parsed.data, warnings));
+  const invalid = parsed.error?.issues ?? [];
   throw new ConfigError(
-    parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`),
+    [...faults, ...invalid.map(({ path, message }) => `${path.join('.')} ${message}`)],
+    warnings,
   );
 }
 
-function toConfig(env: z.output<typeof Environment>) {
+function toConfig(env: z.output<typeof Variables>, warnings: readonly string[]) {
   const production = env.NODE_ENV === 'production';
   return {
     environment: env.NODE_ENV,
     /** `null`: the embedded database in `dataDirectory`. */
     databaseUrl: env.DATABASE_URL ?? null,
     /** Absolute path; holds the embedded database and the development password. */
-    dataDirectory: resolve(env.DATA_DIR),
+    dataDirectory: resolve(env.DATA_DIR ?? DEFAULT_DATA_DIR),
     /** `null`, in development only: one is generated. */
     sessionPassword: env.SESSION_PASSWORD ?? env.NUXT_SESSION_PASSWORD ?? null,
     sessionPasswordPrevious: env.SESSION_PASSWORD_PREVIOUS ?? null,
@@ -133,13 +178,16 @@ function toConfig(env: z.output<typeof Environment>) {
     /** Seconds between the stop signal and the last accepted request. */
     shutdownDelay: env.SHUTDOWN_DELAY,
     logLevel: env.LOG_LEVEL,
+    /** What is probably a mistake. */
+    warnings,
   };
 }
 
-/** The variables of the process, which win over those of an optional `.env` file. */
-export function processEnvironment(): NodeJS.ProcessEnv {
-  if (existsSync('.env')) loadEnvFile('.env');
-  return process.env;
+/** Files for `docker --env-file` keep quotes; a quote without its partner takes in the next lines. */
+function faultOfText(value: string): string | null {
+  if (/^(["'`]).*\1$/s.test(value))
+    return 'must not stand in quotes, which are taken for a part of it';
+  return /[\r\n]/.test(value) ? 'must be one line' : null;
 }
 
 function readOperations(path: string, context: z.RefinementCtx): Operations {
@@ -151,28 +199,4 @@ function readOperations(path: string, context: z.RefinementCtx): Operations {
     context.addIssue({ code: 'custom', message });
     return z.NEVER;
   }
-}
-
-function isPostgresUrl(text: string): boolean {
-  const url = parseUrl(text);
-  return url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.pathname.length > 1;
-}
-
-function parseUrl(text: string): URL | null {
-  return URL.canParse(text) ? new URL(text) : null;
-}
-
-function isOrigin(text: string): boolean {
-  const url = parseUrl(text);
-  return url !== null && /^https?:$/.test(url.protocol) && url.origin === text;
-}
-
-function isAddressOrNetwork(text: string): boolean {
-  const [address = '', bits, ...rest] = text.split('/');
-  const version = isIP(address);
-  if (version === 0 || rest.length > 0) return false;
-  return (
-    bits === undefined ||
-    (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
-  );
 }

@@ -83,7 +83,14 @@ export function logFailure(log: FastifyBaseLogger, error: unknown): void {
   else if (error.cause !== undefined) log.warn({ err: error.cause }, error.message);
 }
 
+/** SQLSTATE of a right that is lacking. */
+const LACKS_RIGHT = '42501';
+
 /** What went wrong, in one line. Where every address of a host was tried, each with an error of its own, the first. */
 export function messageOf(error: unknown): string {
-  return (error instanceof AggregateError ? error.errors[0] : (error as Error)).message;
+  const { code, message, detail } = (
+    error instanceof AggregateError ? error.errors[0] : error
+  ) as Error & { code?: string; detail?: string };
+  // PostgreSQL names the right to connect only there.
+  return code === LACKS_RIGHT && detail ? `${message}: ${detail}` : message;
 }

@@ -35,13 +35,13 @@ program
   .description('apply the pending migrations, then exit')
   .option('--adopt', 'add an index and the history to tables that another program has made')
   .action(({ adopt: adopts }: { adopt?: true }) =>
-    (adopts ? adoptCommand : migrateCommand)(loadConfig(), endingSignal()),
+    (adopts ? adoptCommand : migrateCommand)(configure(), endingSignal()),
   );
 
 program
   .command('seed')
   .description(`add the demo user ${DEMO_USER} with a few installations; refuses in production`)
-  .action(() => seedCommand(loadConfig()));
+  .action(() => seedCommand(configure()));
 
 program
   .command('doctor')
@@ -55,7 +55,7 @@ program
   .option('--ttl <seconds>', 'lifetime; 0: unlimited', wholeNumber, 3600)
   .addHelpText('after', '\ncurl -b "$(npm run --silent cli -- session --user user123)" …')
   .action(async ({ user, ttl }: { user: string; ttl: number }) => {
-    const sealed = await sealSession(user, await sessionPassword(loadConfig()), ttl);
+    const sealed = await sealSession(user, await sessionPassword(configure()), ttl);
     console.log(`${SESSION_COOKIE}=${sealed}`);
   });
 
@@ -83,6 +83,7 @@ async function serve(): Promise<void> {
   setFlagsFromString('--heap-growing-percent=100');
   const config = loadConfig();
   const log = createLog(config);
+  for (const warning of config.warnings) log.warn(warning);
   // Unhandled rejections too. The state of the process is unknown afterwards.
   process.on('uncaughtException', (error, origin) => {
     log.fatal({ err: error, origin }, 'ended by an unhandled error');
@@ -111,6 +112,13 @@ async function serve(): Promise<void> {
     // An error that the shutdown has caused is no failure.
     if (!stopping) throw error;
   }
+}
+
+/** Of a command: its warnings are for the person at the terminal. */
+function configure(): Config {
+  const config = loadConfig();
+  for (const warning of config.warnings) console.error(warning);
+  return config;
 }
 
 async function bannerOf({ url, database, demoSession }: RunningServer, config: Config) {

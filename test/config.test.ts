@@ -1,8 +1,20 @@
-import { readFileSync } from 'node:fs';
-import { expect, test } from '@jest/globals';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
 import { ConfigError, loadConfig, VARIABLES } from '../src/config.js';
 
 const PASSWORD = 'p'.repeat(32);
+const folder = mkdtempSync(join(process.env.TEST_TEMP ?? '', 'config-'));
+
+const faultsOf = (env: NodeJS.ProcessEnv): readonly string[] => {
+  try {
+    loadConfig(env);
+    return [];
+  } catch (error) {
+    return (error as ConfigError).faults;
+  }
+};
+const namesAtFault = (env: NodeJS.ProcessEnv) => faultsOf(env).map((text) => text.split(' ')[0]);
 
 test('the default is a development server on the embedded database', () => {
   expect(loadConfig({})).toMatchObject({
@@ -24,7 +36,7 @@ test('the default is a development server on the embedded database', () => {
 });
 
 test('production listens on all addresses, and serves no explorers by default', () => {
-  const production = { NODE_ENV: 'production', SESSION_PASSWORD: PASSWORD };
+  const production = { NODE_ENV: 'production', SESSION_PASSWORD: PASSWORD, DATA_DIR: '.data' };
   expect(loadConfig(production)).toMatchObject({ host: '0.0.0.0', graphqlIde: false });
   expect(loadConfig({ ...production, GRAPHQL_IDE: 'true', HOST: '::1' })).toMatchObject({
     host: '::1',
@@ -66,10 +78,177 @@ test('a missing password in production is named beside other invalid variables',
   );
 });
 
-test('SESSION_PASSWORD takes precedence over NUXT_SESSION_PASSWORD', () => {
+test('SESSION_PASSWORD takes precedence over NUXT_SESSION_PASSWORD, with a warning if they differ', () => {
   expect(loadConfig({ NUXT_SESSION_PASSWORD: PASSWORD }).sessionPassword).toBe(PASSWORD);
   const both = { NUXT_SESSION_PASSWORD: PASSWORD, SESSION_PASSWORD: 'q'.repeat(32) };
-  expect(loadConfig(both).sessionPassword).toBe('q'.repeat(32));
+  expect(loadConfig(both)).toMatchObject({
+    sessionPassword: 'q'.repeat(32),
+    warnings: ['NUXT_SESSION_PASSWORD is another one than SESSION_PASSWORD, and is ignored'],
+  });
+  expect(loadConfig({ ...both, NUXT_SESSION_PASSWORD: 'q'.repeat(32) }).warnings).toEqual([]);
+});
+
+describe('In production', () => {
+  const production = { NODE_ENV: 'production', SESSION_PASSWORD: PASSWORD };
+
+  test.each([
+    ['', {}],
+    [' under a name with a typo', { DATABSE_URL: 'postgresql://secret@host/db' }],
+    [' that is empty', { DATABASE_URL: ' \n', DATA_DIR: '' }],
+  ])('a start without a database%s is refused, with both names', (_case, env) => {
+    const faults = faultsOf({ ...production, ...env });
+    expect(faults).toEqual([expect.stringMatching(/^DATABASE_URL is required.*set DATA_DIR to/)]);
+  });
+
+  test('the message of the start shows the misspelt name beside', () => {
+    const env = { ...production, DATABSE_URL: 'secret' };
+    expect(() => loadConfig(env)).toThrow(/DATABASE_URL is.*\n {2}DATABSE_URL is no variable/);
+  });
+
+  test('a folder or a URL is enough', () => {
+    expect(loadConfig({ ...production, DATA_DIR: folder }).databaseUrl).toBeNull();
+    const DATABASE_URL = 'postgresql://host/db';
+    expect(loadConfig({ ...production, DATABASE_URL }).databaseUrl).toBe(DATABASE_URL);
+  });
+});
+
+test.each([
+  ['DATABSE_URL', 'DATABASE_URL'],
+  ['DATABASE_URI', 'DATABASE_URL'],
+  ['database_url', 'DATABASE_URL'],
+  ['\ufeffDATABASE_URL', 'DATABASE_URL'],
+  ['SESION_PASSWORD', 'SESSION_PASSWORD'],
+  ['SESSION_PASSWROD', 'SESSION_PASSWORD'],
+  ['NUXT_SESION_PASSWORD', 'NUXT_SESSION_PASSWORD'],
+  ['CORS_ORIGIN', 'CORS_ORIGINS'],
+  ['TRUST_PROXIES', 'TRUST_PROXY'],
+  ['TRUSTED_PROXY', 'TRUST_PROXY'],
+  ['RATE_LIMITS', 'RATE_LIMIT'],
+  ['RATE_LIMIT_ANONYMUS', 'RATE_LIMIT_ANONYMOUS'],
+  ['LOGLEVEL', 'LOG_LEVEL'],
+  ['OPERATION_MANIFEST', 'OPERATIONS_MANIFEST'],
+  ['PROT', 'PORT'],
+  ['NODE_EVN', 'NODE_ENV'],
+])('%s brings a warning that names %s', (name, meant) => {
+  const warning = `${name} is no variable of this server: ${meant} may be meant`;
+  expect(loadConfig({ [name]: 'secret' }).warnings).toEqual([warning]);
+});
+
+test('usual variables, those of other programs and those beside a right one bring no warning', () => {
+  const usual = `PATH PWD HOME HOSTNAME HOSTTYPE PORTS HOSTS POST SHELL TERM LANG USER LOGNAME MAIL TMPDIR EDITOR
+    NODE_PATH NODE_OPTIONS NODE_VERSION NODE_EXTRA_CA_CERTS INIT_CWD XDG_DATA_DIRS DATABASE_HOST DATABASE_PORT
+    DATABASE_NAME DATABASE_USER DATABASE_PASSWORD TEST_DATABASE_URL DB_PORT PGHOST PGPORT PGDATA REDIS_URL
+    SESSION_SECRET METRICS_PATH LOG_FORMAT LOG_FILE DEBUG CI TZ NO_COLOR KUBERNETES_PORT KUBERNETES_SERVICE_HOST`;
+  const env = Object.fromEntries(usual.split(/\s+/).map((name) => [name, 'x']));
+  const right = { CORS_ORIGINS: 'https://a.example', CORS_ORIGIN: 'x' };
+  expect(loadConfig({ ...env, ...right }).warnings).toEqual([]);
+});
+
+test('blanks and line ends around a value are not part of it', () => {
+  const config = loadConfig({
+    PORT: ' 5000\r\n',
+    LOG_LEVEL: '\tdebug\n',
+    SESSION_PASSWORD: `${PASSWORD} 'with' "quotes" #\n`,
+    DATABASE_URL: '\ufeffpostgresql://host/db\n\n',
+    CORS_ORIGINS: 'https://a.example , https://b.example\n',
+  });
+  expect(config).toMatchObject({
+    port: 5000,
+    logLevel: 'debug',
+    sessionPassword: `${PASSWORD} 'with' "quotes" #`,
+    databaseUrl: 'postgresql://host/db',
+    corsOrigins: ['https://a.example', 'https://b.example'],
+    warnings: [],
+  });
+  expect(loadConfig({ SESSION_PASSWORD: `${PASSWORD} \n` }).warnings).toEqual([
+    expect.stringMatching(/^SESSION_PASSWORD has blanks around it/),
+  ]);
+});
+
+test('quotes around any value, and a value of several lines, are refused by name', () => {
+  for (const name of VARIABLES) {
+    for (const value of [`"${PASSWORD}"`, `'${PASSWORD}'\n`, '""', `\`${PASSWORD}\``])
+      expect(faultsOf({ [name]: value })).toEqual([
+        `${name} must not stand in quotes, which are taken for a part of it`,
+      ]);
+    expect(faultsOf({ [name]: `${PASSWORD}\nPORT=1` })).toEqual([`${name} must be one line`]);
+  }
+  expect(namesAtFault({ NODE_ENV: 'production', SESSION_PASSWORD: `"${PASSWORD}"` })).toEqual([
+    'SESSION_PASSWORD',
+    'DATABASE_URL',
+  ]);
+});
+
+test.each([
+  ['https://app.example.com', 'https://app.example.com'],
+  ['https://App.Example.com:443/', 'https://app.example.com'],
+  ['http://localhost:3000/', 'http://localhost:3000'],
+  ['http://[::1]:3000', 'http://[::1]:3000'],
+  ['https://bücher.example', 'https://xn--bcher-kva.example'],
+  ['capacitor://localhost', 'capacitor://localhost'],
+  ['ionic://localhost/', 'ionic://localhost'],
+  ['Tauri://localhost', 'tauri://localhost'],
+  ['app://.', 'app://.'],
+  ['chrome-extension://abcdefghijklmnop', 'chrome-extension://abcdefghijklmnop'],
+  ['moz-extension://0b1c-2d', 'moz-extension://0b1c-2d'],
+])('the origin %s is allowed as browsers send it', (CORS_ORIGINS, origin) => {
+  expect(loadConfig({ CORS_ORIGINS }).corsOrigins).toEqual([origin]);
+});
+
+test.each([
+  ['*', 'wildcard'],
+  ['https://*.example.com', 'wildcard'],
+  ['capacitor://*', 'wildcard'],
+  ['https://a.example,https://*', 'wildcard'],
+  ['null', 'null'],
+  ['https://a.example/path', 'exact'],
+  ['https://a.example?x', 'exact'],
+  ['https://user@a.example', 'exact'],
+  ['a.example', 'exact'],
+  ['localhost:3000', 'exact'],
+  ['//a.example', 'exact'],
+  ['https:a.example', 'exact'],
+  ['https://a.example https://b.example', 'exact'],
+  ['https://a.example:99999', 'exact'],
+  ['file:///index.html', 'exact'],
+  ['file://localhost', 'exact'],
+  ['ws://a.example', 'exact'],
+  ['["https://a.example"]', 'exact'],
+])('CORS_ORIGINS=%s is refused: %s', (CORS_ORIGINS, reason) => {
+  expect(faultsOf({ CORS_ORIGINS })).toEqual([
+    expect.stringMatching(new RegExp(`^CORS_ORIGINS must .*${reason}`)),
+  ]);
+});
+
+test.each(['http://127.0.0.1', '0.0.0.0:4000', 'localhost:4000', '[::1]', '*', 'a/b', 'a b'])(
+  'HOST=%s is refused: it is more than an address or a name',
+  (HOST) => {
+    expect(namesAtFault({ HOST })).toEqual(['HOST']);
+  },
+);
+
+test('METRICS_PORT must not be PORT, unless both are any free one', () => {
+  expect(namesAtFault({ PORT: '5000', METRICS_PORT: '5000' })).toEqual(['METRICS_PORT']);
+  expect(namesAtFault({ METRICS_PORT: '4000' })).toEqual(['METRICS_PORT']);
+  expect(namesAtFault({ PORT: '0', METRICS_PORT: '0' })).toEqual([]);
+});
+
+test('DATA_DIR must be a folder, or a place for one, where something is kept in it', () => {
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  for (const DATA_DIR of [file, join(file, 'below')]) {
+    expect(namesAtFault({ DATA_DIR })).toEqual(['DATA_DIR']);
+    const kept = { DATABASE_URL: 'postgresql://host/db', SESSION_PASSWORD: PASSWORD };
+    expect(namesAtFault({ DATA_DIR, ...kept })).toEqual([]);
+  }
+  expect(namesAtFault({ DATA_DIR: join(folder, 'not', 'yet') })).toEqual([]);
+});
+
+test('an example of a documentation as password brings a warning', () => {
+  const NUXT_SESSION_PASSWORD = 'password-with-at-least-32-characters';
+  expect(loadConfig({ NUXT_SESSION_PASSWORD }).warnings).toEqual([
+    expect.stringMatching(/^NUXT_SESSION_PASSWORD is an example/),
+  ]);
 });
 
 test('zero disables a rate limit, an empty variable is unset, lists are split', () => {

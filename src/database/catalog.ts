@@ -50,6 +50,8 @@ export interface Catalog {
   /** The schema in which tables are made, quoted where SQL needs it; `null`: the search path has none for this role. */
   readonly schema: string | null;
   readonly mayCreate: boolean;
+  /** Schemas of the search path with tables of these names that this role may not use, quoted where SQL needs it. */
+  readonly barred: readonly string[];
   /** Those that the search path finds, by name. */
   readonly tables: ReadonlyMap<string, CatalogTable>;
 }
@@ -70,7 +72,13 @@ interface Row extends Omit<CatalogTable, 'columns' | 'unreadable' | 'constraints
 const SELECT_ROLE = `
   SELECT quote_ident(current_user) AS role, current_setting('search_path') AS "searchPath",
     quote_ident(current_schema()) AS schema,
-    coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS "mayCreate"`;
+    coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS "mayCreate",
+    (SELECT coalesce(json_agg(quote_ident(n.nspname)), '[]')
+      FROM unnest(string_to_array(current_setting('search_path'), ',')) AS path (name)
+      JOIN pg_namespace n ON n.nspname = replace(btrim(btrim(name), '"'), '$user', current_user)
+      WHERE NOT has_schema_privilege(n.oid, 'USAGE') AND EXISTS (
+        SELECT FROM pg_class c WHERE c.relnamespace = n.oid
+          AND c.relname IN (SELECT json_array_elements_text($1::json)))) AS barred`;
 
 const COLUMNS = `
   SELECT coalesce(json_agg(json_build_object(
@@ -123,8 +131,9 @@ const SELECT_TABLES = `
 
 /** Describes the tables that the search path finds by these names. Any role may call it, and no table is locked. */
 export async function readCatalog(database: Queryable, names: readonly string[]): Promise<Catalog> {
-  const [role] = (await database.query(SELECT_ROLE)) as [Omit<Catalog, 'tables'>];
-  const rows = (await database.query(SELECT_TABLES, [JSON.stringify(names)])) as Row[];
+  const values = [JSON.stringify(names)];
+  const [role] = (await database.query(SELECT_ROLE, values)) as [Omit<Catalog, 'tables'>];
+  const rows = (await database.query(SELECT_TABLES, values)) as Row[];
   return { ...role, tables: new Map(rows.map((row) => [row.name, toTable(row)])) };
 }
 

@@ -88,6 +88,11 @@ function logApplied(log: Log, migrations: Migration[]): void {
 export async function faultsOf(dataSource: DataSource, tables: Tables): Promise<string[]> {
   const { catalog, origin, pending, mayMigrate } = tables;
   if (origin !== 'absent') return findFaults(dataSource, catalog, sharedEntities(dataSource));
+  if (catalog.barred.length > 0)
+    return catalog.barred.map(
+      (schema) =>
+        `schema ${schema} has them, and this role may not use it: GRANT USAGE ON SCHEMA ${schema} TO ${catalog.role}`,
+    );
   const none = `search_path, which is ${catalog.searchPath}, has none of them`;
   if (pending.length === 0)
     return [

@@ -46,6 +46,8 @@ export async function inspectTables(database: Queryable): Promise<Tables> {
     pending: origin === 'other' ? [] : pendingOf(history),
     mayMigrate:
       catalog.mayCreate &&
+      // It would make second tables, which are empty.
+      catalog.barred.length === 0 &&
       (history.writable || !history.exists) &&
       tables.every(({ owned }) => owned),
   };

@@ -1,27 +1,38 @@
-import { type Config, ConfigError, loadConfig } from '../config.js';
-import { type Finding, fault, ok } from './finding.js';
+import { type Config, ConfigError, configOf } from '../config.js';
+import { type Environment, FILE } from '../environment.js';
+import { type Finding, fault, ok, warning } from './finding.js';
 
 interface Configuration {
-  /** Without the variables at fault. */
-  config: Config;
+  /** Without the variables at fault; `null`: the others cannot be told. */
+  config: Config | null;
   faulty: readonly string[];
   findings: Finding[];
 }
 
-export function checkConfiguration(env: NodeJS.ProcessEnv): Configuration {
+export function checkConfiguration(environment: Environment): Configuration {
+  const { config, faults, warnings } = attempt(environment);
+  const findings = [
+    ...(faults.length === 0 && config ? describe(config).map((text) => ok(text)) : []),
+    ...faults.map((text) => fault(text)),
+    ...warnings.map((text) => warning(text)),
+  ];
+  const faulty = faults.map((text) => text.split(' ')[0] as string);
+  // Production requires more, which would be one more fault.
+  const without = new Set([...faulty, 'NODE_ENV']);
+  const rest = Object.entries(environment.variables).filter(([name]) => !without.has(name));
+  const readable = faulty.includes(FILE)
+    ? null
+    : { variables: Object.fromEntries(rest), faults: [] };
+  return { config: config ?? (readable && attempt(readable).config), faulty, findings };
+}
+
+function attempt(environment: Environment) {
   try {
-    const config = loadConfig(env);
-    return { config, faulty: [], findings: describe(config).map((text) => ok(text)) };
+    const config = configOf(environment);
+    return { config, faults: [], warnings: config.warnings };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const faulty = error.faults.map((text) => text.split(' ')[0] as string);
-    // Production requires more, which would be one more fault.
-    const rest = Object.entries(env).filter(([name]) => ![...faulty, 'NODE_ENV'].includes(name));
-    return {
-      config: loadConfig(Object.fromEntries(rest)),
-      faulty,
-      findings: error.faults.map((text) => fault(text)),
-    };
+    return { config: null, faults: error.faults, warnings: error.warnings };
   }
 }
 

@@ -5,6 +5,7 @@ import type { DataSource } from 'typeorm';
 import type { Config } from '../config.js';
 import { createPool } from '../database/create-pool.js';
 import { createDataSource } from '../database/data-source.js';
+import { addressOf } from '../database/database-url.js';
 import { DirectoryInUseError } from '../database/directory-lock.js';
 import { ENTITIES } from '../entities.js';
 import { messageOf } from '../errors.js';
@@ -59,10 +60,4 @@ async function describe(dataSource: DataSource, config: Config): Promise<Finding
   if (Number.parseInt(version, 10) < OLDEST)
     findings.push(fault(`PostgreSQL ${OLDEST} or newer is needed`));
   return findings;
-}
-
-/** Without user and password. */
-function addressOf(databaseUrl: string): string {
-  const { host, pathname, searchParams } = new URL(databaseUrl);
-  return `${host || searchParams.get('host')}${decodeURIComponent(pathname)}`;
 }

@@ -1,4 +1,5 @@
-import { type Config, processEnvironment } from '../config.js';
+import { type Config, VARIABLES } from '../config.js';
+import { processEnvironment } from '../environment.js';
 import { messageOf } from '../errors.js';
 import { within } from '../timeouts.js';
 import { checkClock } from './clock.js';
@@ -20,12 +21,14 @@ export async function doctor(say: (lines: string) => void): Promise<boolean> {
     say(writeFindings(title, findings));
     well &&= findings.every(({ level }) => level !== 'fault');
   };
-  const { config, faulty, findings } = checkConfiguration(processEnvironment());
+  const { config, faulty, findings } = checkConfiguration(processEnvironment(VARIABLES));
   report('Configuration', findings);
+  if (config === null) return false;
   if (!faulty.some((name) => name.endsWith('SESSION_PASSWORD')))
     report('Session password', await attempt(checkSessionPassword(config)));
-  // Without it, the configuration names the embedded database, which is not the one that is meant.
-  if (!faulty.includes('DATABASE_URL')) await reportDatabase(config, report);
+  // Without them, the configuration names another embedded database than the one that is meant.
+  const meant = !faulty.includes('DATABASE_URL') && !faulty.includes('DATA_DIR');
+  if (meant || config.databaseUrl !== null) await reportDatabase(config, report);
   return well;
 }
 

@@ -38,6 +38,31 @@ test('doctor names each variable at fault, goes on with the others, and says no 
   expect(stdout).not.toContain(SECRET);
 });
 
+test('doctor shows what is probably a mistake as a warning, and goes on', async () => {
+  const { code, stdout } = await doctor({
+    DATABSE_URL: SECRET,
+    NUXT_SESSION_PASSWORD: SECRET,
+    SESSION_PASSWORD: `${SECRET}-`,
+    DATA_DIR: join(process.env.TEST_TEMP ?? '', 'there-is-none'),
+  });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(
+    /✓ off: .*\n {2}! DATABSE_URL is no .*\n {2}! NUXT_SESSION_PASSWORD is another/,
+  );
+  expect(stdout).toMatch(/Session password\n {2}✓ configured\nDatabase\n {2}! embedded/);
+  expect(stdout).not.toContain(SECRET);
+});
+
+test('doctor looks at no database where its folder is wrong, or the URL is missing in production', async () => {
+  const DATA_DIR = join(process.cwd(), 'package.json');
+  for (const env of [{ DATA_DIR }, { NODE_ENV: 'production', SESSION_PASSWORD: SECRET }]) {
+    const { code, stdout, stderr } = await doctor(env);
+    expect([code, stderr]).toEqual([1, '']);
+    expect(stdout).toMatch(/^Configuration\n {2}✗ DATA(_DIR must|BASE_URL is required)/);
+    expect(stdout).not.toContain('Database\n');
+  }
+});
+
 test('doctor warns of passwords that are weak or not rotated', async () => {
   const SESSION_PASSWORD = 'secret'.repeat(6);
   const env = { SESSION_PASSWORD, SESSION_PASSWORD_PREVIOUS: SESSION_PASSWORD };
@@ -83,6 +108,23 @@ describeOnEachDatabase('doctor', (kind) => {
 });
 
 describeOnPostgres('doctor', () => {
+  test('names the right to connect, where the role lacks it', async () => {
+    const database = await createDatabase('PostgreSQL');
+    const url = new URL(database.env.DATABASE_URL ?? '');
+    const name = url.pathname.slice(1);
+    const role = `role_${name}`;
+    await execute(
+      database,
+      `CREATE ROLE ${role} LOGIN; REVOKE CONNECT ON DATABASE ${name} FROM PUBLIC`,
+    );
+    url.username = role;
+    const { code, stdout } = await doctor({ DATABASE_URL: url.href });
+    await execute(database, `DROP ROLE ${role}`);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/✗ .* permission denied for database .*: User does not have CONNECT/);
+    await database.remove();
+  });
+
   test('finds what cannot be served, and the clock that is right', async () => {
     const database = await createDatabase('PostgreSQL');
     await execute(database, `${tablesOf()} ALTER TABLE neptun_user DROP created_at`);

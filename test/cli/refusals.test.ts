@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -57,6 +58,42 @@ test('production without SESSION_PASSWORD exits with 1 and names it', async () =
   const { code, stderr } = await cli(['serve'], { NODE_ENV: 'production', PORT: '0' });
   expect(code).toBe(1);
   expect(stderr).toContain('SESSION_PASSWORD is required in production');
+});
+
+test('production without a database exits with 1, names both variables, and makes none', async () => {
+  const { code, stdout, stderr } = await cli(['serve'], {
+    ...PRODUCTION,
+    PORT: '0',
+    DATABSE_URL: 'postgresql://secret@host/db',
+  });
+  expect([code, stdout]).toEqual([1, '']);
+  expect(stderr.split('\n')).toEqual([
+    'Invalid configuration:',
+    '  DATABASE_URL is required in production; for the embedded database, set DATA_DIR to its folder',
+    '  DATABSE_URL is no variable of this server: DATABASE_URL may be meant',
+    '',
+  ]);
+});
+
+test.each([
+  ['empty', ''],
+  ['cut off', 'cut-off\n'],
+])('a generated password that is %s is named, with what to do', async (_case, content) => {
+  const DATA_DIR = nowhere();
+  await mkdir(DATA_DIR);
+  const path = join(DATA_DIR, 'session-password');
+  await writeFile(path, content);
+  const message = `${path} is empty or cut off: delete it, and the next start generates another`;
+  for (const command of [['serve'], ['session', '--user', 'x']])
+    expect(await cli(command, { DATA_DIR, PORT: '0' })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `${message}\n`,
+    });
+  const { code, stdout } = await cli(['doctor'], { DATA_DIR });
+  expect([code, stdout]).toEqual([1, expect.stringContaining(`Session password\n  ✗ ${message}`)]);
+  await rm(path);
+  expect((await cli(['session', '--user', 'x'], { DATA_DIR })).code).toBe(0);
 });
 
 test('seed is refused in production', async () => {

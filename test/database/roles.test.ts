@@ -101,6 +101,18 @@ describeOnPostgres('A start', () => {
     expect(await openAs(role)).toMatchObject({ fault: '', unchanged: false });
   });
 
+  test('ends where it may not use the schema that has the tables, and makes no others', async () => {
+    await admin(`CREATE SCHEMA "Their app"; SET search_path = "Their app"; ${tablesOf()}
+      GRANT SELECT ON ALL TABLES IN SCHEMA "Their app" TO ${role};
+      GRANT CREATE ON SCHEMA public TO ${role}`);
+    const options = '-c search_path="Their\\ app",public';
+    const { fault, unchanged } = await openAs(role, options);
+    expect(unchanged).toBe(true);
+    const [statement = ''] = /GRANT USAGE ON SCHEMA "Their app" TO .*/.exec(fault) ?? [];
+    await admin(statement);
+    expect(await openAs(role, options)).toMatchObject({ fault: '', unchanged: true });
+  });
+
   test('finds a view whose owner lacks a right', async () => {
     await admin(`CREATE SCHEMA theirs; SET search_path = theirs; ${tablesOf()} SET search_path = public;
       CREATE VIEW neptun_user AS SELECT * FROM theirs.neptun_user;

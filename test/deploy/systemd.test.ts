@@ -17,3 +17,9 @@ test('systemd accepts the unit', async () => {
     stderr: '',
   });
 });
+
+test('the unit lets Node.js list the addresses of the machine, as it does for HOST=0.0.0.0', () => {
+  const unit = readFileSync('deploy/installations@.service', 'utf8');
+  const [, families = ''] = /^RestrictAddressFamilies=(.*)$/m.exec(unit) ?? [];
+  expect(families.split(' ').sort()).toEqual(['AF_INET', 'AF_INET6', 'AF_NETLINK', 'AF_UNIX']);
+});

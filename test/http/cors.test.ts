@@ -3,10 +3,11 @@ import { useServer } from '../helpers/server.js';
 
 const ORIGIN = 'https://app.example.com';
 const OTHER = 'http://localhost:3000';
+const APPLICATION = 'capacitor://localhost';
 
 describe('CORS', () => {
   const server = useServer('PGlite', {
-    CORS_ORIGINS: `${ORIGIN}, ${OTHER}`,
+    CORS_ORIGINS: `${ORIGIN}:443/, ${OTHER}, ${APPLICATION}`,
     RATE_LIMIT: '100',
   });
 
@@ -20,7 +21,7 @@ describe('CORS', () => {
       },
     });
 
-  test.each([ORIGIN, OTHER])(
+  test.each([ORIGIN, OTHER, APPLICATION])(
     'allows %s to send credentials and read the exposed headers',
     async (origin) => {
       expect(
@@ -62,6 +63,7 @@ describe('CORS', () => {
     'https://sub.app.example.com',
     'https://APP.example.com',
     'http://localhost:30000',
+    'capacitor://other',
     `${ORIGIN}, ${OTHER}`,
   ])('allows no other origin: %s', async (origin) => {
     const answers = [

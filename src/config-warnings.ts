@@ -1,0 +1,41 @@
+import { warningsOfDatabaseUrl } from './database/database-url.js';
+import { similarName } from './similar-names.js';
+
+const PASSWORDS = ['SESSION_PASSWORD', 'NUXT_SESSION_PASSWORD', 'SESSION_PASSWORD_PREVIOUS'];
+/** Of the documentation of nuxt-auth-utils. */
+const PUBLIC_PASSWORD = 'password-with-at-least-32-characters';
+
+/** What is probably a mistake, and does not keep the server from running. Each names a variable, and shows no value. */
+export function warningsOf(variables: NodeJS.ProcessEnv, known: readonly string[]): string[] {
+  const trimmed = (name: string) => variables[name]?.trim() ?? '';
+  const [password, other] = PASSWORDS.map(trimmed);
+  const about = (name: string, warnings: string[]) => warnings.map((text) => `${name} ${text}`);
+  return [
+    ...misspeltNames(variables, known),
+    ...about('DATABASE_URL', warningsOfDatabaseUrl(trimmed('DATABASE_URL'))),
+    ...PASSWORDS.flatMap((name) => about(name, warningsOfPassword(variables[name] ?? ''))),
+    ...(password && other && password !== other
+      ? ['NUXT_SESSION_PASSWORD is another one than SESSION_PASSWORD, and is ignored']
+      : []),
+  ];
+}
+
+/** Of a variable that is set, another program may have one with a similar name. */
+function misspeltNames(variables: NodeJS.ProcessEnv, known: readonly string[]): string[] {
+  const unset = known.filter((name) => !variables[name]?.trim());
+  return Object.keys(variables)
+    .filter((name) => variables[name]?.trim() && !known.includes(name))
+    .flatMap((name) => {
+      const meant = similarName(name, unset);
+      return meant ? [`${name} is no variable of this server: ${meant} may be meant`] : [];
+    });
+}
+
+function warningsOfPassword(password: string): string[] {
+  const warnings = [];
+  if (/^[\r\n]*[ \t]|[ \t][\r\n]*$/.test(password))
+    warnings.push('has blanks around it, which are not taken for a part of it');
+  if (password.trim() === PUBLIC_PASSWORD)
+    warnings.push('is an example of a documentation: anybody can make sessions');
+  return warnings;
+}
