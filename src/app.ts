@@ -2,15 +2,19 @@ import cors from '@fastify/cors';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Config } from './config.js';
 import type { Database } from './database/database.js';
+import type { Demo } from './explore/demo.js';
+import { keepToOneName } from './explore/one-name.js';
+import { startPageRoutes } from './explore/start-page.routes.js';
 import { createApolloServer } from './graphql/apollo-server.js';
 import { CompiledOperations } from './graphql/compiled-operations.js';
-import { graphqlRoutes } from './graphql/graphql.routes.js';
+import { graphqlRoutes, schemaRoute } from './graphql/graphql.routes.js';
 import { OperationsManifest } from './graphql/operations-manifest.js';
 import { createSchema } from './graphql/schema.js';
 import { DATA_POLICY } from './http/browser-policy.js';
 import { clientErrorHandler, handleErrors, handleFrameworkError } from './http/errors.js';
 import { healthRoutes } from './http/health.js';
 import { refuseBrokenHosts } from './http/host.js';
+import { allowLocalNetwork } from './http/local-network.js';
 import { limitRates, RATE_LIMIT_HEADERS } from './http/rate-limit.js';
 import { RequestLog, requestId } from './http/request-log.js';
 import { shedLoad } from './http/shed-load.js';
@@ -18,7 +22,7 @@ import { openApiRoutes } from './installations/installation.openapi.js';
 import { InstallationReader } from './installations/installation.reader.js';
 import { installationRoutes } from './installations/installation.routes.js';
 import { type Context, createContextBuilder } from './session/context.js';
-import { SESSION_HEADER, SESSION_HEADERS } from './session/session-cookie.js';
+import { SESSION_HEADERS } from './session/session-cookie.js';
 import type { SessionReader } from './session/session-reader.js';
 import { REQUEST_TIMEOUT, REQUEST_TIMEOUT_INTERVAL, SILENCE_TIMEOUT } from './timeouts.js';
 import { UserReader } from './users/user.reader.js';
@@ -42,13 +46,13 @@ export interface AppDependencies {
   log: FastifyBaseLogger;
   database: Pick<Database, 'query' | 'tableOf' | 'reachable' | 'notReadyReason'>;
   sessions: SessionReader;
-  /** Makes a sealed session of the demo user; `null`: no sign-in link. */
-  demoSession: (() => Promise<string>) | null;
+  /** `null`: no sign-in without the web application. */
+  demo: Demo | null;
 }
 
 /** Builds the application. It does not close its dependencies. */
 export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
-  const { config, log, database, sessions, demoSession } = dependencies;
+  const { config, log, database, sessions, demo } = dependencies;
   const app: FastifyInstance = fastify({
     loggerInstance: log,
     logController: new RequestLog(),
@@ -77,17 +81,19 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     done();
   });
   refuseBrokenHosts(app);
+  const explorable = config.graphqlIde && config.environment !== 'production';
+  if (explorable) keepToOneName(app, config.host);
   handleErrors(app);
   if (config.corsOrigins.length > 0) {
     await app.register(cors, {
       origin: config.corsOrigins,
       credentials: true,
-      allowedHeaders: ['content-type', 'if-none-match', 'apollo-require-preflight', SESSION_HEADER],
       maxAge: 7200,
       exposedHeaders: ['etag', 'retry-after', 'x-request-id', ...RATE_LIMIT_HEADERS],
       strictPreflight: false,
       preflightContinue: true,
     });
+    allowLocalNetwork(app);
   }
 
   const installations = new InstallationReader(database);
@@ -124,13 +130,15 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     });
     installationRoutes(api, installations);
     await api.register(async (scope) => graphqlRoutes(scope, apollo, compiled, manifest));
+    if (explorable) startPageRoutes(api, demo);
   });
   openApiRoutes(app);
   healthRoutes(app, { shutdownDelay: config.shutdownDelay, database });
   if (config.graphqlIde) {
+    schemaRoute(app, schema);
     // Loaded only if enabled: it takes about 10 MB.
     const { exploreRoutes } = await import('./explore/explore.routes.js');
-    await exploreRoutes(app, demoSession);
+    await exploreRoutes(app, demo);
   }
   return app;
 }

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { Readable } from 'node:stream';
 import { type ApolloServer, HeaderMap } from '@apollo/server';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { GraphQLSchema } from 'graphql';
 import { CodedError } from '../errors.js';
 import { answerable, logUnexpected, nameMethods } from '../http/errors.js';
 import type { Context } from '../session/context.js';
@@ -13,6 +14,7 @@ import {
 import { type OperationsManifest, searchOf } from './operations-manifest.js';
 import { limitBodies } from './query-limits.js';
 import { SANDBOX_POLICY } from './sandbox.js';
+import { textOf } from './schema.js';
 
 const METHODS = ['GET', 'POST'];
 /** What browsers and GraphQL clients send as `Accept`, and what Apollo Server answers to it. */
@@ -64,6 +66,14 @@ export function graphqlRoutes(
     reply.code(status ?? 200);
     return body.kind === 'complete' ? sendable(body.string) : Readable.from(body.asyncIterator);
   }
+}
+
+/** Only where introspection is enabled, too: it tells the same. */
+export function schemaRoute(app: FastifyInstance, schema: GraphQLSchema): void {
+  const text = textOf(schema);
+  app.get('/schema.graphql', (_request, reply) =>
+    reply.type('text/plain; charset=utf-8').send(text),
+  );
 }
 
 function sendable(answer: string): string | Buffer {
