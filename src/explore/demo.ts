@@ -27,11 +27,14 @@ export interface DemoParts {
  * `null` in production. As `NODE_ENV` is easily forgotten, also on a port that others can reach, if its users or its
  * password may be real.
  */
-export function createDemo(config: Config, { database, sessions, password }: DemoParts) {
+export function createDemo(
+  config: Config,
+  { database, sessions, password }: DemoParts,
+): Demo | null {
   const reachable = !isLoopback(config.host) || config.trustProxy.length > 0;
   const worthless = config.databaseUrl === null && config.sessionPassword === null;
   if (config.environment === 'production' || (reachable && !worthless)) return null;
-  const demo: Demo = {
+  return {
     anyUser: worthless,
     allows: (userId) => worthless || DEMO_USERS.some(({ id }) => id === userId),
     session: (userId) =>
@@ -40,5 +43,4 @@ export function createDemo(config: Config, { database, sessions, password }: Dem
         : sealSession(userId, password, 0),
     users: () => presentDemoUsers(database),
   };
-  return demo;
 }

@@ -108,6 +108,8 @@ test.each(['PGlite', 'PostgreSQL'] as const)(
     const server = await serve(env.DATABASE_URL ? { ...env, DATABASE_URL: url.href } : env);
     const { host, pathname, username } = url;
     const database = kind === 'PGlite' ? `embedded in ${env.DATA_DIR}` : host + pathname;
+    // The log is written asynchronously.
+    await server.printed(/Server listening at/);
     const output = server.stdout();
     expect(output).toContain(
       `"msg":"installations ${version}, database ${database}: Server listening at ${server.url}"`,
