@@ -106,7 +106,7 @@ makes a cookie for curl.</p>`;
     link(`${SIGN_IN_PATH}?user=${encodeURIComponent(id)}`, id),
     length === 0 ? 'no installations' : `${length.toLocaleString('en')} installations`,
   ]);
-  const none = `<p class="quiet">The database holds no demo user, or is <a href="/ready">not ready</a>.
+  const none = `<p class="quiet">The database holds no demo users, or is <a href="/ready">not ready</a>.
 <code>npm run cli -- seed</code> adds them to tables of this server.</p>`;
   const form = `<form action="${SIGN_IN_PATH}"><label for="user">Any user</label>
 <input id="user" name="user" required maxlength="512" autocomplete="off" placeholder="user id">
