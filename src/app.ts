@@ -2,15 +2,19 @@ import cors from '@fastify/cors';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Config } from './config.js';
 import type { Database } from './database/database.js';
+import type { Demo } from './explore/demo.js';
+import { keepToOneName } from './explore/one-name.js';
+import { startPageRoutes } from './explore/start-page.routes.js';
 import { createApolloServer } from './graphql/apollo-server.js';
 import { CompiledOperations } from './graphql/compiled-operations.js';
-import { graphqlRoutes } from './graphql/graphql.routes.js';
+import { graphqlRoutes, schemaRoute } from './graphql/graphql.routes.js';
 import { OperationsManifest } from './graphql/operations-manifest.js';
 import { createSchema } from './graphql/schema.js';
 import { DATA_POLICY } from './http/browser-policy.js';
 import { memberOf } from './http/client-address.js';
 import { clientErrorHandler, handleErrors, handleFrameworkError } from './http/errors.js';
 import { healthRoutes } from './http/health.js';
+import { allowLocalNetwork } from './http/local-network.js';
 import { checkProtocol } from './http/protocol.js';
 import { limitRates, RATE_LIMIT_HEADERS } from './http/rate-limit.js';
 import { explainRejections } from './http/rejected-sessions.js';
@@ -45,13 +49,13 @@ export interface AppDependencies {
   log: FastifyBaseLogger;
   database: Pick<Database, 'query' | 'tableOf' | 'reachable' | 'notReadyReason'>;
   sessions: SessionReader;
-  /** Makes a sealed session of the demo user; `null`: no sign-in link. */
-  demoSession: (() => Promise<string>) | null;
+  /** `null`: no sign-in without the web application. */
+  demo: Demo | null;
 }
 
 /** Builds the application. It does not close its dependencies. */
 export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
-  const { config, log, database, sessions, demoSession } = dependencies;
+  const { config, log, database, sessions, demo } = dependencies;
   const app: FastifyInstance = fastify({
     loggerInstance: log,
     logController: new RequestLog(),
@@ -89,6 +93,8 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     done();
   });
   checkProtocol(app);
+  const explorable = config.graphqlIde && config.environment !== 'production';
+  if (explorable) keepToOneName(app, config.host);
   handleErrors(app);
   if (config.corsOrigins.length > 0) {
     await app.register(cors, {
@@ -101,6 +107,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
       strictPreflight: false,
       preflightContinue: true,
     });
+    allowLocalNetwork(app);
   }
 
   const installations = new InstallationReader(database);
@@ -147,13 +154,15 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     await api.register(async (scope) =>
       graphqlRoutes(scope, { apollo, compiled, manifest, origins }),
     );
+    if (explorable) startPageRoutes(api, demo);
   });
   openApiRoutes(app);
   healthRoutes(app, { shutdownDelay: config.shutdownDelay, database });
   if (config.graphqlIde) {
+    schemaRoute(app, schema);
     // Loaded only if enabled: it takes about 10 MB.
     const { exploreRoutes } = await import('./explore/explore.routes.js');
-    await exploreRoutes(app, demoSession);
+    await exploreRoutes(app, demo);
   }
   return app;
 }

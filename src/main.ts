@@ -1,20 +1,20 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from 'node:v8';
 import { Command, InvalidArgumentError } from 'commander';
-import { lexicographicSortSchema, printSchema } from 'graphql';
 import { type Config, loadConfig } from './config.js';
+import { databaseName } from './database/database-name.js';
 import { doctor } from './doctor/doctor.js';
 import { messageOf } from './errors.js';
 import { banner } from './explore/banner.js';
 import { DEMO_USER } from './explore/demo-data.js';
-import { createSchema } from './graphql/schema.js';
+import { createSchema, textOf } from './graphql/schema.js';
 import { InstallationReader } from './installations/installation.reader.js';
 import { adoptCommand, migrateCommand, seedCommand } from './maintenance.js';
+import { VERSION } from './package.js';
 import { createLog, type RunningServer, startServer } from './server.js';
 import { sealSession } from './session/seal-session.js';
 import { SESSION_COOKIE } from './session/session-cookie.js';
 import { sessionPassword } from './session/session-password.js';
-import { User } from './users/user.entity.js';
 import { UserReader } from './users/user.reader.js';
 
 /** Milliseconds. At a terminal, npm passes on the Ctrl-C that its child has got already. */
@@ -22,6 +22,7 @@ const ECHO = 500;
 
 const program = new Command('installations')
   .description('Which GitHub App installations does the signed-in user have?')
+  .version(VERSION)
   .addHelpText('after', '\nConfigured by environment variables or .env: see README.md.')
   .showHelpAfterError('(--help shows what there is)');
 
@@ -40,7 +41,7 @@ program
 
 program
   .command('seed')
-  .description(`add the demo user ${DEMO_USER} with a few installations; refuses in production`)
+  .description(`add the demo users, such as ${DEMO_USER}; refuses in production`)
   .action(() => seedCommand(configure()));
 
 program
@@ -71,7 +72,7 @@ program
       users: new UserReader(database),
       installations: new InstallationReader(database),
     });
-    console.log(printSchema(lexicographicSortSchema(schema)));
+    process.stdout.write(textOf(schema));
   });
 
 await program.parseAsync().catch(exitWith);
@@ -121,15 +122,14 @@ function configure(): Config {
   return config;
 }
 
-async function bannerOf({ url, database, demoSession }: RunningServer, config: Config) {
-  // Ids of another program's users may be numbers.
-  const demo =
-    demoSession &&
-    database.tables?.origin === 'own' &&
-    (await database.dataSource.manager.existsBy(User, { id: DEMO_USER }))
-      ? { userId: DEMO_USER, session: await demoSession() }
-      : null;
-  return banner({ url, ide: config.graphqlIde, demo });
+async function bannerOf({ url, demo }: RunningServer, config: Config) {
+  const present = demo && (await demo.users()).some(({ id }) => id === DEMO_USER);
+  return banner({
+    url,
+    database: databaseName(config),
+    ide: config.graphqlIde,
+    demo: present ? { userId: DEMO_USER, session: await demo.session(DEMO_USER) } : null,
+  });
 }
 
 /** Aborted at the first signal; a second one ends the process. */

@@ -33,7 +33,7 @@ export async function adoptCommand(config: DatabaseConfig, signal: AbortSignal):
   );
 }
 
-/** Adds the demo user to a database that only this program fills. */
+/** Adds the demo users to a database that only this program fills. */
 export async function seedCommand(config: Config): Promise<void> {
   if (config.environment === 'production') throw new Error('seed: demo data is not for production');
   const database = new Database(createPool(config, SILENT.warn), SILENT, ENTITIES);
@@ -41,7 +41,7 @@ export async function seedCommand(config: Config): Promise<void> {
     await database.open({ wait: false });
     if (database.tables?.origin === 'other')
       throw new Error('seed: another program made the tables, and fills them');
-    await seed(database.dataSource);
+    await seed(database.dataSource, { embedded: config.databaseUrl === null });
     console.log(`The demo user ${DEMO_USER} is there.`);
   } finally {
     await database.close();

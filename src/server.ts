@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { pino } from 'pino';
@@ -8,12 +7,15 @@ import { buildApp } from './app.js';
 import type { Config } from './config.js';
 import { createPool } from './database/create-pool.js';
 import { Database } from './database/database.js';
+import { databaseName } from './database/database-name.js';
 import type { Pool } from './database/pool.js';
 import { ENTITIES } from './entities.js';
-import { DEMO_USER, seedOnce } from './explore/demo-data.js';
+import { createDemo, type Demo } from './explore/demo.js';
+import { seedOnce } from './explore/demo-data.js';
+import { urlOf } from './http/loopback.js';
 import { INSTALLATION_SLOTS } from './installations/installation.reader.js';
 import { describeError } from './observability/error-log.js';
-import { demoSession } from './session/demo-session.js';
+import { VERSION } from './package.js';
 import { sessionPassword } from './session/session-password.js';
 import { SessionReader } from './session/session-reader.js';
 import { DATABASE_DRAIN_TIMEOUT, DRAIN_TIMEOUT, OPEN_WAIT } from './timeouts.js';
@@ -32,8 +34,8 @@ export interface RunningServer {
   metricsUrl: string | null;
   /** Settles when the database is reachable and migrated; until then the API answers 503. */
   ready: Promise<void>;
-  /** Makes a sealed session of the demo user; `null`: not allowed. */
-  demoSession: (() => Promise<string>) | null;
+  /** `null`: not allowed. */
+  demo: Demo | null;
   database: Database;
   /** Accepts requests for `config.shutdownDelay` seconds more, drains them, closes the database. */
   close(): Promise<void>;
@@ -51,9 +53,6 @@ export async function startServer(
   const password = await sessionPassword(config);
   const passwords = [password, config.sessionPasswordPrevious].filter((text) => text !== null);
   const sessions = new SessionReader({ passwords, maxAge: config.sessionMaxAge });
-  const demo = allowsDemo(config)
-    ? () => demoSession(config.dataDirectory, sessions, DEMO_USER, password)
-    : null;
 
   const pool = createPool(
     config,
@@ -61,7 +60,8 @@ export async function startServer(
     MAX_CONNECTIONS,
   );
   const database = new Database(pool, log, ENTITIES);
-  const app = await buildApp({ config, log, database, sessions, demoSession: demo });
+  const demo = createDemo(config, { database, sessions, password });
+  const app = await buildApp({ config, log, database, sessions, demo });
   // Only the embedded database is seeded: another one may hold real users.
   const ownDatabase = config.databaseUrl === null && config.environment !== 'production';
   const metrics = await listenForMetrics(pool, config);
@@ -71,10 +71,10 @@ export async function startServer(
   await Promise.race([ready, sleep(OPEN_WAIT, undefined, { ref: false })]);
   await listen(app, config);
   return {
-    url: baseUrl(app.server),
-    metricsUrl: metrics && baseUrl(metrics),
+    url: urlOf(app.server, config.host),
+    metricsUrl: metrics && urlOf(metrics, config.host),
     ready,
-    demoSession: demo,
+    demo,
     database,
     async close() {
       database.stopOpening();
@@ -94,24 +94,13 @@ export async function startServer(
   };
 }
 
-/**
- * Whether a demo sign-in is offered: not in production. As `NODE_ENV` is easily forgotten, nor on a port
- * that others can reach, if its users or its password may be real.
- */
-function allowsDemo({
-  environment,
-  databaseUrl,
-  sessionPassword,
-  host,
-  trustProxy,
-}: Config): boolean {
-  const reachable = !/^(127\.|::1$|localhost$)/.test(host) || trustProxy.length > 0;
-  const worthless = databaseUrl === null && sessionPassword === null;
-  return environment !== 'production' && (worthless || !reachable);
-}
-
-async function listen(app: FastifyInstance, { host, port }: Config): Promise<void> {
-  await app.listen({ host, port }).catch((error) => explain(error, host, 'PORT', port));
+async function listen(app: FastifyInstance, config: Config): Promise<void> {
+  const { host, port } = config;
+  const name = `installations ${VERSION}, database ${databaseName(config)}`;
+  const listenTextResolver = (address: string) => `${name}: Server listening at ${address}`;
+  await app
+    .listen({ host, port, listenTextResolver })
+    .catch((error) => explain(error, host, 'PORT', port));
 }
 
 async function listenForMetrics(pool: Pool, { host, metricsPort }: Config): Promise<Server | null> {
@@ -135,12 +124,4 @@ function explain(
       ? `${host}:${port} is taken: stop what listens there, or set ${variable} to another`
       : `cannot listen on HOST ${host}, ${variable} ${port}: ${error.message}`,
   );
-}
-
-/** `0.0.0.0` is an address to listen on, not one to connect to. */
-function baseUrl(server: Server): string {
-  const { address, family, port } = server.address() as AddressInfo;
-  const anywhere = address === '0.0.0.0' || address === '::';
-  const host = anywhere ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
-  return `http://${host}:${port}`;
 }

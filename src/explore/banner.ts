@@ -1,18 +1,24 @@
+import { IDE_PATH } from '../graphql/sandbox.js';
+import { isLoopback } from '../http/loopback.js';
+import { VERSION } from '../package.js';
 import { SESSION_COOKIE } from '../session/session-cookie.js';
-import { IDE_PATH, SIGN_IN_PATH } from './explore.routes.js';
+import { SIGN_IN_PATH } from './sign-in.routes.js';
 
 export interface BannerOptions {
   url: string;
+  /** Which database it is. */
+  database: string;
   ide: boolean;
   /** The demo user and its sealed session; `null`: no demo sign-in. */
   demo: { userId: string; session: string } | null;
 }
 
-export function banner({ url, ide, demo }: BannerOptions): string {
+export function banner({ url, database, ide, demo }: BannerOptions): string {
   const lines = [
     '',
-    `  GitHub App installations, ready at ${url}`,
+    `  GitHub App installations ${VERSION}, ready at ${url}`,
     '',
+    `  Database     ${database}`,
     `  GraphQL      ${url}/graphql`,
     `  REST         ${url}/api/users/{user_id}/installations   (${url}/openapi.json)`,
   ];
@@ -24,7 +30,8 @@ export function banner({ url, ide, demo }: BannerOptions): string {
   }
   if (demo) {
     const rest = `${url}/api/users/${demo.userId}/installations`;
-    if (ide) lines.push(`  Sign in      ${url}${SIGN_IN_PATH}   as ${demo.userId}, then explore`);
+    if (ide && isLoopback(new URL(url).hostname))
+      lines.push(`  Sign in      ${url}${SIGN_IN_PATH}   as ${demo.userId}, then explore`);
     lines.push('', 'Try it:', '', `curl -s -b '${SESSION_COOKIE}=${demo.session}' ${rest}`);
   }
   return `${lines.join('\n')}\n`;

@@ -2,19 +2,13 @@ import { randomBytes } from 'node:crypto';
 import staticFiles from '@fastify/static';
 import { getAltairHtml, getDistDirectory } from 'altair-static';
 import type { FastifyInstance } from 'fastify';
-import { EXAMPLE_QUERY } from '../graphql/sandbox.js';
-import { SESSION_COOKIE } from '../session/session-cookie.js';
+import { EXAMPLE_QUERY, IDE_PATH } from '../graphql/sandbox.js';
+import type { Demo } from './demo.js';
 import { idePolicy } from './ide-policy.js';
+import { signInRoutes } from './sign-in.routes.js';
 
-/** The offline IDE. Apollo Server serves Sandbox at `GET /graphql`. */
-export const IDE_PATH = '/graphiql/';
-export const SIGN_IN_PATH = '/dev/sign-in';
-
-/** @param demoSession makes a sealed session; `null`: no sign-in link */
-export async function exploreRoutes(
-  app: FastifyInstance,
-  demoSession: (() => Promise<string>) | null,
-): Promise<void> {
+/** The offline IDE and the demo sign-in; `null`: none. Apollo Server serves Sandbox at `GET /graphql`. */
+export async function exploreRoutes(app: FastifyInstance, demo: Demo | null): Promise<void> {
   await app.register(staticFiles, {
     root: getDistDirectory(),
     prefix: IDE_PATH,
@@ -32,15 +26,7 @@ export async function exploreRoutes(
       .type('text/html; charset=utf-8')
       .send(idePage(nonce));
   });
-  if (demoSession) {
-    app.get(SIGN_IN_PATH, async (_request, reply) => {
-      const cookie = `${SESSION_COOKIE}=${await demoSession()}; Path=/; HttpOnly; SameSite=Lax`;
-      return reply
-        .header('set-cookie', cookie)
-        .header('cache-control', 'no-store')
-        .redirect(IDE_PATH);
-    });
-  }
+  if (demo) await app.register(async (scope) => signInRoutes(scope, demo));
 }
 
 function idePage(nonce: string): string {

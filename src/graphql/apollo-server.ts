@@ -4,7 +4,6 @@ import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginLandingPageDisabled,
 } from '@apollo/server/plugin/disabled';
-import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
 import type { FastifyBaseLogger } from 'fastify';
 import {
   type DocumentNode,
@@ -19,7 +18,7 @@ import type { Context } from '../session/context.js';
 import { type CompiledOperations, stringifyResult } from './compiled-operations.js';
 import { ourMessage } from './error-messages.js';
 import { PARSE_LIMITS, queryLimits } from './query-limits.js';
-import { EXAMPLE_QUERY } from './sandbox.js';
+import { sandboxPage } from './sandbox.js';
 
 /** As many as help a person; an attacker's document could have any number. */
 const MAX_VALIDATION_ERRORS = 5;
@@ -55,13 +54,7 @@ export function createApolloServer(options: ApolloOptions): ApolloServer<Context
       reportFailures,
       tellOperations,
       compiled.plugin,
-      ide
-        ? ApolloServerPluginLandingPageLocalDefault({
-            embed: true,
-            includeCookies: true,
-            document: EXAMPLE_QUERY,
-          })
-        : ApolloServerPluginLandingPageDisabled(),
+      ide ? sandboxPage() : ApolloServerPluginLandingPageDisabled(),
     ],
   });
 }

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { type ApolloServer, HeaderMap } from '@apollo/server';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { GraphQLSchema } from 'graphql';
 import { GRAPHQL_PATH, GRAPHQL_TYPE, JSON_TYPE } from '../http/error-answer.js';
 import { nameMethods } from '../http/errors.js';
 import { isRecord } from '../json.js';
@@ -10,6 +11,7 @@ import type { CompiledOperations, GraphQLRequestBody } from './compiled-operatio
 import { type OperationsManifest, withoutManifest } from './operations-manifest.js';
 import { limitBodies } from './query-limits.js';
 import { SANDBOX_POLICY } from './sandbox.js';
+import { textOf } from './schema.js';
 
 const METHODS = ['GET', 'POST'];
 /** What browsers and GraphQL clients send as `Accept`, and what Apollo Server answers to it. */
@@ -87,6 +89,14 @@ export function graphqlRoutes(
     if (method === 'GET' && isOurs) map.set('apollo-require-preflight', 'true');
     return map;
   }
+}
+
+/** Only where introspection is enabled, too: it tells the same. */
+export function schemaRoute(app: FastifyInstance, schema: GraphQLSchema): void {
+  const text = textOf(schema);
+  app.get('/schema.graphql', (_request, reply) =>
+    reply.type('text/plain; charset=utf-8').send(text),
+  );
 }
 
 function sendable(answer: string): string | Buffer {

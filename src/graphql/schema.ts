@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { GraphQLSchema } from 'graphql';
+import { GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql';
 import { buildSchemaSync, type NonEmptyArray } from 'type-graphql';
 import { ERROR_CODES_DESCRIPTION } from '../errors.js';
 import type { InstallationReader } from '../installations/installation.reader.js';
@@ -32,4 +32,9 @@ export function createSchema({ users, installations }: Readers): GraphQLSchema {
     validate: false,
   });
   return new GraphQLSchema({ ...schema.toConfig(), description: DESCRIPTION });
+}
+
+/** As in the file `schema.graphql`. */
+export function textOf(schema: GraphQLSchema): string {
+  return `${printSchema(lexicographicSortSchema(schema))}\n`;
 }

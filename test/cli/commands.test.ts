@@ -57,6 +57,11 @@ test('schema prints the committed schema', async () => {
   expect(await cli(['schema'])).toEqual({ code: 0, stdout, stderr: '' });
 });
 
+test('--version prints the version of package.json', async () => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+  expect(await cli(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+});
+
 test('--help of every command prints its usage and exits with 0', async () => {
   const commands = ['', 'serve ', 'migrate ', 'seed ', 'doctor ', 'session ', 'schema '];
   const answers = await Promise.all(commands.map((name) => cli(`${name}--help`.split(' '))));

@@ -31,6 +31,18 @@ describe.each([
     expect((await introspection.text()).includes('"Query"')).toBe(explorers);
   });
 
+  test('has no start page', async () => {
+    for (const path of ['/', '/README.md']) {
+      const { status, headers } = await fetch(server.url + path, { headers: HTML });
+      expect([status, headers.get('content-type')]).toEqual([404, expect.stringMatching(/json/)]);
+    }
+  });
+
+  test(`serves ${explorers ? 'the' : 'no'} schema, and OpenAPI`, async () => {
+    expect((await fetch(`${server.url}/schema.graphql`)).status).toBe(explorers ? 200 : 404);
+    expect((await fetch(`${server.url}/openapi.json`)).status).toBe(200);
+  });
+
   test('offers no demo sign-in, and prints no session', async () => {
     const response = await fetch(`${server.url}/dev/sign-in`, { redirect: 'manual' });
     expect([response.status, response.headers.get('set-cookie')]).toEqual([404, null]);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { createDatabase } from '../helpers/databases.js';
@@ -95,4 +95,45 @@ test('an unhandled error is logged, and exits with 1', async () => {
   await failing.printed(/ready at/);
   expect(await failing.stop('SIGUSR2')).toBe(1);
   expect(failing.stdout()).toMatch(/"level":60.*unforeseen.*"msg":"ended by an unhandled error/);
+});
+
+test.each(['PGlite', 'PostgreSQL'] as const)(
+  'the log and the banner name version, database and address, without a password: %s',
+  async (kind) => {
+    if (kind === 'PostgreSQL' && !process.env.TEST_DATABASE_URL) return;
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+    const { env, remove } = await createDatabase(kind);
+    const url = new URL(env.DATABASE_URL ?? 'postgresql://none');
+    url.password = 'a-secret-of-the-tests';
+    const server = await serve(env.DATABASE_URL ? { ...env, DATABASE_URL: url.href } : env);
+    const { host, pathname, username } = url;
+    const database = kind === 'PGlite' ? `embedded in ${env.DATA_DIR}` : host + pathname;
+    // The log is written asynchronously.
+    await server.printed(/Server listening at/);
+    const output = server.stdout();
+    expect(output).toContain(
+      `"msg":"installations ${version}, database ${database}: Server listening at ${server.url}"`,
+    );
+    expect(output).toContain(`installations ${version}, ready at ${server.url}`);
+    expect(output).toMatch(new RegExp(`^ +Database +${database.replaceAll('.', '\\.')}$`, 'm'));
+    expect(output).not.toContain(url.password);
+    if (kind === 'PostgreSQL') expect(output).not.toContain(`${username}@`);
+    expect(await server.stop('SIGTERM')).toBe(0);
+    await remove();
+  },
+);
+
+test.each([
+  [{}, '127.0.0.1'],
+  [{ HOST: '0.0.0.0' }, '127.0.0.1'],
+  [{ HOST: 'localhost' }, 'localhost'],
+])('%j is printed as %s everywhere', async (env, name) => {
+  const database = await createDatabase('PGlite');
+  const { url, curl, stdout, stop } = await serve({ ...database.env, ...env });
+  expect(new URL(url).hostname).toBe(name);
+  const banner = stdout().slice(stdout().indexOf('ready at'));
+  const printed = new Set(banner.match(/http:\/\/[^/\s]+/g));
+  expect([...printed]).toEqual([url]);
+  expect(JSON.parse(await answerOf(curl))).toHaveLength(3);
+  await stop('SIGTERM');
 });

@@ -92,10 +92,34 @@ describeInBrowser('The explorers', (visit) => {
     expect(errors).toEqual([]);
   });
 
-  test('Sandbox shows a message when offline', async () => {
-    const { page, foreignOrigins } = await visit(server().url);
+  test.each(
+    [360, 1280].flatMap((width) => (['light', 'dark'] as const).map((scheme) => [width, scheme])),
+  )('Sandbox leads to the offline IDE without a network: %i pixels, %s', async (width, scheme) => {
+    const { page, foreignOrigins, violations } = await visit(server().url);
+    await page.setViewportSize({ width: Number(width), height: 800 });
+    await page.emulateMedia({ colorScheme: scheme as 'light' | 'dark' });
     await page.goto(`${server().url}/graphql`);
     await page.getByText('you might be offline').waitFor();
     expect(foreignOrigins.size).toBeGreaterThan(0);
+    expect(violations).toEqual([]);
+    const picture = join(process.env.TEST_TEMP ?? '', `sandbox-${width}-${scheme}.png`);
+    await page.screenshot({ path: picture });
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+    await page.getByRole('link', { name: 'offline IDE' }).click();
+    expect(page.url()).toBe(`${server().url}/graphiql/`);
+  });
+
+  test('Sandbox covers that message once it is loaded', async () => {
+    const { page } = await visit(server().url);
+    await page.route('https://embeddable-sandbox.cdn.apollographql.com/**', (route) =>
+      route.fulfill({
+        contentType: 'text/javascript',
+        body: `window.EmbeddedSandbox = class { constructor({ target }) {
+          document.querySelector(target).append(document.createElement('iframe')); } };`,
+      }),
+    );
+    await page.goto(`${server().url}/graphql`);
+    await page.locator('iframe').waitFor();
+    expect(await page.getByText('you might be offline').isVisible()).toBe(false);
   });
 });

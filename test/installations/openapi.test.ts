@@ -1,9 +1,9 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { describeOnEachDatabase } from '../helpers/databases.js';
-import { json, useServer } from '../helpers/server.js';
+import { json, startTestServer, useServer } from '../helpers/server.js';
 
 describeOnEachDatabase('/openapi.json', (kind) => {
   const server = useServer(kind);
@@ -31,6 +31,59 @@ describeOnEachDatabase('/openapi.json', (kind) => {
       const absolute = JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"document#/'));
       const validate = ajv.compile(absolute);
       expect([validate(await response.json()), validate.errors]).toEqual([true, null]);
+    }
+  });
+
+  test('names its components as the published document does, with licence, contact and tags', async () => {
+    const { components, info, tags, paths } = await read();
+    expect(Object.keys(components.schemas)).toEqual([
+      'GithubAppInstallation',
+      'GetInstallationsError',
+    ]);
+    expect(info.license.identifier).toBe('MIT');
+    expect(info.contact.name).toMatch(/\w/);
+    const used = Object.values<any>(paths).flatMap((item) => item.get.tags);
+    expect(tags.map(({ name }: { name: string }) => name)).toEqual([...new Set(used)]);
+  });
+});
+
+describe('/openapi.json describes every header', () => {
+  /** Of HTTP itself (RFC 9110 and 9112). */
+  const FRAMING = ['connection', 'content-length', 'content-type', 'date', 'keep-alive'];
+  const limited = useServer('PGlite', { RATE_LIMIT: '1000', RATE_LIMIT_ANONYMOUS: '20' });
+
+  const tooMany = async (userId: string) => {
+    for (let count = 0; count < 20; count++) await limited().rest(userId, { as: null });
+    return limited().rest(userId, { as: null });
+  };
+
+  test('of the answers 200, 304, 401, 404, 405, 429 and 503', async () => {
+    const document = await json(await fetch(`${limited().url}/openapi.json`));
+    const { responses } = document.paths['/api/users/{user_id}/installations'].get;
+    const me = await limited().addUser();
+    const ok = await limited().rest(me);
+    const etag = ok.headers.get('etag') ?? '';
+    const DATABASE_URL = 'postgresql://nobody@127.0.0.1:1/none';
+    const env = { DATABASE_URL, DATA_DIR: process.env.TEST_TEMP ?? '' };
+    const away = await startTestServer({ env, remove: async () => {} }, { RATE_LIMIT: '9' });
+    const answers = [
+      ok,
+      await limited().rest(me, { headers: { 'if-none-match': etag } }),
+      await limited().rest(me, { as: null }),
+      await limited().rest('another', { as: me }),
+      await limited().rest(me, { method: 'DELETE', as: null }),
+      await tooMany(me),
+      await away.rest(me),
+    ];
+    await away.close();
+    expect(answers.map(({ status }) => status)).toEqual([200, 304, 401, 404, 405, 429, 503]);
+    for (const { status, headers } of answers) {
+      const described = Object.keys(responses[status].headers).map((name) => name.toLowerCase());
+      const sent = [...headers.keys()].filter((name) => !FRAMING.includes(name));
+      expect([status, sent.filter((name) => !described.includes(name))]).toEqual([status, []]);
+    }
+    for (const { headers } of Object.values<any>(responses)) {
+      for (const { description } of Object.values<any>(headers)) expect(description).toMatch(/\w/);
     }
   });
 });
