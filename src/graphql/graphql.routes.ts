@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import { GRAPHQL_PATH, GRAPHQL_TYPE, JSON_TYPE } from '../http/error-answer.js';
 import { nameMethods } from '../http/errors.js';
-import { isRecord } from '../json.js';
+import { isRecord, sendable } from '../json.js';
 import type { Context } from '../session/context.js';
 import { checkBody } from './check-body.js';
 import type { CompiledOperations, GraphQLRequestBody } from './compiled-operations.js';
@@ -24,9 +24,6 @@ const ANSWER_TYPES = new Map([
     GRAPHQL_TYPE,
   ],
 ]);
-
-/** Characters. Node.js would copy a longer text beside the headers until it is written: long-lived, as V8 sees it. */
-const SENT_AS_BYTES = 64 * 1024;
 
 export interface GraphQLRoutesOptions {
   apollo: ApolloServer<Context>;
@@ -97,10 +94,6 @@ export function schemaRoute(app: FastifyInstance, schema: GraphQLSchema): void {
   app.get('/schema.graphql', (_request, reply) =>
     reply.type('text/plain; charset=utf-8').send(text),
   );
-}
-
-function sendable(answer: string): string | Buffer {
-  return answer.length > SENT_AS_BYTES ? Buffer.from(answer) : answer;
 }
 
 /** Content type of the answer to a usual request, which other origins must preflight (CSRF); `undefined`: any other. */

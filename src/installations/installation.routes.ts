@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { hashOf } from '../hash.js';
 import { nameMethods } from '../http/errors.js';
-import { quote } from '../json.js';
+import { quote, sendable } from '../json.js';
 import { found, permit } from '../users/access.js';
 import type { InstallationReader, InstallationRow } from './installation.reader.js';
 
@@ -26,7 +26,7 @@ export function installationRoutes(app: FastifyInstance, installations: Installa
       reply.header('etag', etag).header('cache-control', 'private, no-cache');
       if (matches(headers['if-none-match'], etag)) return reply.code(304).send();
       reply.header('content-type', 'application/json; charset=utf-8');
-      return body;
+      return sendable(body);
     },
   });
   nameMethods(app, ROUTE, METHODS);

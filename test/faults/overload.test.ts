@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,12 +24,18 @@ let caller: Caller;
 beforeAll(async () => {
   database = await createDatabase('PostgreSQL');
   server = await serve({ ...database.env, ...UNLIMITED });
+  // The load and the server on a processor each; the database on both.
+  if (SECONDS > 1) for (const [n, pid] of [server.pid, process.pid].entries()) pin(pid, n);
   [caller] = (await addCallers(database.env.DATABASE_URL as string, 1)) as [Caller];
 });
 afterAll(async () => {
   await server?.stop('SIGTERM');
   await database?.remove();
 });
+
+function pin(pid: number, processor: number): void {
+  execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(processor), String(pid)]);
+}
 
 interface Outcome {
   /** Requests per second answered with 200 within one second. */
