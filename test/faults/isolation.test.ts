@@ -29,9 +29,8 @@ describeOnEachDatabase(`${USERS} concurrent users`, (kind) => {
   const server = useServer(kind);
 
   test(`get ${ANSWERS} correct responses over GraphQL and REST, none of another user`, async () => {
-    const users = await Promise.all(
-      Array.from({ length: USERS }, (_, n) => addPerson(server(), n)),
-    );
+    const users: Person[] = [];
+    for (let n = 0; n < USERS; n++) users.push(await addPerson(server(), n));
     const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENCY });
     let [asked, answers] = [0, 0];
     const wrong: string[] = [];
