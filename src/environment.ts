@@ -6,8 +6,8 @@ export const FILE = '.env';
 const BYTE_ORDER_MARKS: Record<string, string> = { fffe: 'utf-16le', feff: 'utf-16be' };
 /** The line of an unquoted value, which `parseEnv` cuts at its first #, also without a blank before. */
 const CUT = /^([\w.-]+)=[^\s"'`#][^\n#]*(?<![ \t])#/gm;
-/** A name after the last line: `parseEnv` takes a line without = for a part of the next name. */
-const END = '.end';
+/** A value in quotes may have several lines. */
+const QUOTED = /^[\w.-]+=(["'`])[\s\S]*?\1/gm;
 
 /** The variables of a process, and what is wrong with the file that they come from. */
 export interface Environment {
@@ -45,20 +45,23 @@ function decode(bytes: Buffer): string {
 }
 
 function parse(text: string, known: readonly string[]): Environment {
-  const whole = `${text}\n${END}=`;
-  const { [END]: _, ...variables } = parseEnv(whole);
-  const broken = Object.keys(variables).filter((name) => name.includes('\n'));
-  const lines = broken.map((name) => whole.slice(0, whole.indexOf(name)).split('\n').length);
   const cut = [...text.matchAll(CUT)].map(([, name = '']) => name);
   return {
-    variables,
+    variables: parseEnv(text),
     faults: [
-      ...lines.map((line) => `${FILE} must have NAME=value in line ${line}`),
+      ...brokenLines(text).map((line) => `${FILE} must have NAME=value in line ${line}`),
       ...known
         .filter((name) => cut.includes(name))
         .map((name) => `${name} must stand in quotes in ${FILE}, or it ends at its #`),
     ],
   };
+}
+
+/** Numbers of lines that `parseEnv` takes for a part of the next name, or skips, by the version of Node.js. */
+function brokenLines(text: string): number[] {
+  const unquoted = text.replace(QUOTED, (value) => `${value.replace(/[^\n]/g, '')}=`);
+  const lines = unquoted.split('\n').map((line) => line.trim());
+  return lines.flatMap((line, at) => (/^$|^#|=/.test(line) ? [] : [at + 1]));
 }
 
 /** Of a folder that does not exist yet, the one in which it is made decides. */
