@@ -1,6 +1,7 @@
 import cors from '@fastify/cors';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Config } from './config.js';
+import type { ReaderDatabase } from './database/batched-reader.js';
 import type { Database } from './database/database.js';
 import { createApolloServer } from './graphql/apollo-server.js';
 import { CompiledOperations } from './graphql/compiled-operations.js';
@@ -40,7 +41,7 @@ const MAX_PARAM_LENGTH = 16 * 1024;
 export interface AppDependencies {
   config: Config;
   log: FastifyBaseLogger;
-  database: Pick<Database, 'query' | 'tableOf' | 'reachable' | 'notReadyReason'>;
+  database: ReaderDatabase & Pick<Database, 'check' | 'notReadyReason'>;
   sessions: SessionReader;
   /** Makes a sealed session of the demo user; `null`: no sign-in link. */
   demoSession: (() => Promise<string>) | null;

@@ -55,11 +55,7 @@ export async function startServer(
     ? () => demoSession(config.dataDirectory, sessions, DEMO_USER, password)
     : null;
 
-  const pool = createPool(
-    config,
-    (error) => log.warn({ err: error }, 'idle connection lost'),
-    MAX_CONNECTIONS,
-  );
+  const pool = createPool(config, (error) => database.report(error), MAX_CONNECTIONS);
   const database = new Database(pool, log, ENTITIES);
   const app = await buildApp({ config, log, database, sessions, demoSession: demo });
   // Only the embedded database is seeded: another one may hold real users.

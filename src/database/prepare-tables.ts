@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { DataSource } from 'typeorm';
+import type { Queryable } from './catalog.js';
 import { migrate } from './migrate.js';
 import { HISTORY_TABLE } from './migration-history.js';
 import { findReadIndex, readIndexAdvice } from './read-index.js';
@@ -34,9 +35,21 @@ export async function prepareTables(
   }
   const faults = await faultsOf(dataSource, tables);
   if (faults.length > 0) throw new TablesNotServableError(faults);
+  logTables(dataSource, tables, log);
+  return tables;
+}
+
+/** Looks at tables that are served already, and alters nothing. @throws {TablesNotServableError} */
+export async function inspectServed(database: Queryable, dataSource: DataSource): Promise<Tables> {
+  const tables = await inspectTables(database);
+  const faults = await findFaults(database, tables.catalog, sharedEntities(dataSource));
+  if (faults.length > 0) throw new TablesNotServableError(faults);
+  return tables;
+}
+
+export function logTables(dataSource: DataSource, tables: Tables, log: Log): void {
   log.info(summaryOf(tables), 'tables found');
   for (const warning of warningsOf(dataSource, tables)) log.warn(warning);
-  return tables;
 }
 
 /** What keeps the tables from being served, with its remedy; one text for each fault. */

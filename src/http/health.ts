@@ -1,14 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import type { Database } from '../database/database.js';
+import type { Condition, Database } from '../database/database.js';
 import { RETRY_AFTER } from '../errors.js';
 import { FINAL_IDLE_TIMEOUT, PROBE_TIMEOUT } from '../timeouts.js';
 
 export interface HealthOptions {
   /** Seconds between the stop signal and the last accepted request. */
   shutdownDelay: number;
-  database: Pick<Database, 'reachable' | 'notReadyReason'>;
+  database: Pick<Database, 'check' | 'notReadyReason'>;
 }
+
+const NO_ANSWER: Condition = {
+  reachable: false,
+  reason: 'the database cannot be reached: no answer in time',
+};
 
 /** `/live` ignores the database, which no restart repairs. `/ready` answers 503, with the reason, while not serving. */
 export function healthRoutes(
@@ -24,16 +29,20 @@ export function healthRoutes(
   );
 
   app.get('/ready', quiet, async (_request, reply) => {
-    const reachable = await Promise.race([
-      database.reachable(),
-      sleep(PROBE_TIMEOUT, false, { ref: false }),
+    const { reachable, reason } = await Promise.race([
+      database.check(),
+      sleep(PROBE_TIMEOUT, NO_ANSWER, { ref: false }),
     ]);
-    const needed = { database: reachable, migrations: database.notReadyReason === null, serving };
+    const { notReadyReason } = database;
+    const needed = { database: reachable, migrations: notReadyReason === null, serving };
     reply.header('cache-control', 'no-store');
     if (Object.values(needed).every(Boolean)) return reply.send({ ready: true, ...needed });
-    const reason = reasonOf(needed) ?? database.notReadyReason;
     reply.code(503).header('retry-after', RETRY_AFTER);
-    return reply.send({ ready: false, ...needed, reason });
+    return reply.send({
+      ready: false,
+      ...needed,
+      reason: serving ? (reason ?? notReadyReason) : 'the server is ending',
+    });
   });
 
   // Fastify now sends `Connection: close`, so that no client is disconnected between two requests.
@@ -42,9 +51,4 @@ export function healthRoutes(
     app.server.keepAliveTimeout = FINAL_IDLE_TIMEOUT;
     await sleep(shutdownDelay * 1000);
   });
-}
-
-function reasonOf({ database, serving }: { database: boolean; serving: boolean }): string | null {
-  if (!serving) return 'the server is ending';
-  return database ? null : 'the database cannot be reached';
 }
