@@ -7,7 +7,7 @@ import { json, UNLIMITED } from '../helpers/server.js';
 import { errorResponse, type FakePostgres, message, startFakePostgres } from './fake-postgres.js';
 import { addCallers, type Caller, rest } from './load.js';
 
-const HBA = 'host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 ';
+const HBA = ['host all postgres 127.0.0.1/32 trust', 'host all all 127.0.0.1/32'];
 
 let cluster: PostgresCluster;
 let admin: pg.Client;
@@ -39,11 +39,12 @@ const sql = (text: string) => async () => {
   await admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'");
 };
 const authenticateBy = (method: string) => async () => {
-  await admin.query(
-    `COPY (SELECT ${pg.escapeLiteral(HBA + method)}) TO ${pg.escapeLiteral(hbaFile)}`,
-  );
+  // COPY writes one row a line.
+  const lines = [HBA[0], `${HBA[1]} ${method}`].map((line) => pg.escapeLiteral(String(line)));
+  const rows = `SELECT unnest(ARRAY[${lines.join(', ')}])`;
+  await admin.query(`COPY (${rows}) TO ${pg.escapeLiteral(hbaFile)}`);
   await admin.query('SELECT pg_reload_conf()');
-  await sleep(100);
+  await sleep(200);
   await sql('SELECT 1')();
 };
 const answer =

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { pino } from 'pino';
+import { describeError } from '../../src/observability/error-log.js';
 import { until } from '../cli/process.js';
 import { createDatabase, type TestDatabase } from '../helpers/databases.js';
 import { execute } from '../helpers/other-tables.js';
@@ -28,7 +29,7 @@ beforeAll(async () => {
   server = await startTestServer(
     { ...database, env: { ...database.env, DATABASE_URL: url.href } },
     {},
-    pino(sink),
+    pino({ serializers: { err: describeError } }, sink),
   );
   await server.ready;
 });
