@@ -4,6 +4,8 @@ import { messageOf } from '../errors.js';
 const PASSING_CLASSES = /^(08|25|28|3D|40|53|55|57|58|F0|XX)/;
 /** The connection was lost, or the transaction rolled back for another one, as on a standby. */
 const REPEATABLE_CLASSES = /^(08|40|57P)/;
+/** Of what may pass: a statement that takes too long, a page that cannot be read. */
+const OF_ONE_KEY = /^(57014|58|XX)/;
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 /** Failures of other system calls are permanent: a missing certificate or folder. */
 const LOST_SYSCALLS = ['read', 'write'];
@@ -44,7 +46,8 @@ export class ConnectionError extends DatabaseUnavailableError {
 /** Thrown where a statement fails on its connection. */
 class StatementError extends DatabaseUnavailableError {
   constructor(cause: unknown) {
-    super(messageOf(cause), { cause });
+    // Its own message may quote data.
+    super('The statement has failed', { cause });
   }
 }
 
@@ -72,9 +75,10 @@ export function isPassing(error: unknown): boolean {
 
 /** Whether a batch may have failed for one of its keys alone. */
 export function mayBeOfOneKey(error: unknown): boolean {
-  const state = sqlStateOf(error);
-  if (error instanceof StatementTimeoutError || state === '57014') return true;
-  return !isPassing(error) && !state?.startsWith('42');
+  if (error instanceof ConnectionError) return false;
+  const state = sqlStateOf(error) ?? '';
+  if (error instanceof StatementTimeoutError || OF_ONE_KEY.test(state)) return true;
+  return !isPassing(error) && !state.startsWith('42');
 }
 
 /** Whether a value cannot be converted, or a character not be stored: SQLSTATE class 22. */

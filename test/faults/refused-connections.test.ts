@@ -225,4 +225,11 @@ describe('At the start', () => {
     },
     30_000,
   );
+
+  test('a server without TLS, where it is required, is waited for', async () => {
+    const server = startServing({ DATABASE_URL: `${env.DATABASE_URL}?sslmode=require` });
+    const [, url = ''] = await server.printed(/Server listening at (http:[^"]+)/);
+    expect((await ready(url)).reason).toMatch(unreachable('does not support SSL'));
+    expect(await server.stop('SIGTERM')).toBe(0);
+  });
 });
