@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /** How a stand-in treats a client that has sent its first bytes. */
-export type Answer = (socket: Socket) => void;
+type Answer = (socket: Socket) => void;
 
 export interface FakePostgres {
   /** Replaces the URL of the server. */
