@@ -1,6 +1,7 @@
 import cors from '@fastify/cors';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Config } from './config.js';
+import type { ReaderDatabase } from './database/batched-reader.js';
 import type { Database } from './database/database.js';
 import type { Demo } from './explore/demo.js';
 import { keepToOneName } from './explore/one-name.js';
@@ -47,7 +48,7 @@ const MAX_PARAM_LENGTH = 16 * 1024;
 export interface AppDependencies {
   config: Config;
   log: FastifyBaseLogger;
-  database: Pick<Database, 'query' | 'tableOf' | 'reachable' | 'notReadyReason'>;
+  database: ReaderDatabase & Pick<Database, 'check' | 'notReadyReason'>;
   sessions: SessionReader;
   /** `null`: no sign-in without the web application. */
   demo: Demo | null;

@@ -58,11 +58,10 @@ export class CodedError extends GraphQLError {
   /** HTTP status of the error over REST. */
   readonly status: number;
 
-  constructor(code: ErrorCode, options: { cause?: unknown; message?: string } = {}) {
+  constructor(code: ErrorCode, options: { message?: string } = {}) {
     const { status, message } = CODES[code];
     super(options.message ?? message, { extensions: { code } });
     this.status = status;
-    if (options.cause !== undefined) this.cause = options.cause;
   }
 }
 
@@ -77,10 +76,9 @@ export function errorBody(statusCode: number, message: string): ErrorBody {
   return { statusCode, statusMessage: STATUS_CODES[statusCode] ?? 'Error', data: { message } };
 }
 
-/** Logs the cause of an outage as a warning, and unexpected errors; not the caller's mistakes. */
+/** Logs unexpected errors; neither the caller's mistakes, nor an outage, which is logged once for all requests. */
 export function logFailure(log: FastifyBaseLogger, error: unknown): void {
   if (!(error instanceof GraphQLError)) log.error({ err: error }, 'unexpected error');
-  else if (error.cause !== undefined) log.warn({ err: error.cause }, error.message);
 }
 
 /** SQLSTATE of a right that is lacking. */

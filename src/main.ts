@@ -67,7 +67,13 @@ program
     const nothing = (): never => {
       throw new Error('The schema is printed without a database');
     };
-    const database = { query: nothing, tableOf: nothing };
+    const database = {
+      query: nothing,
+      tables: null,
+      tableOf: nothing,
+      declareRead() {},
+      report: nothing,
+    };
     const schema = createSchema({
       users: new UserReader(database),
       installations: new InstallationReader(database),

@@ -54,11 +54,7 @@ export async function startServer(
   const passwords = [password, config.sessionPasswordPrevious].filter((text) => text !== null);
   const sessions = new SessionReader({ passwords, maxAge: config.sessionMaxAge });
 
-  const pool = createPool(
-    config,
-    (error) => log.warn({ err: error }, 'idle connection lost'),
-    MAX_CONNECTIONS,
-  );
+  const pool = createPool(config, (error) => database.report(error), MAX_CONNECTIONS);
   const database = new Database(pool, log, ENTITIES);
   const demo = createDemo(config, { database, sessions, password });
   const app = await buildApp({ config, log, database, sessions, demo });

@@ -1,68 +1,109 @@
-/** Connection exceptions, insufficient resources, startup and shutdown, timeouts, read-only transactions. */
-const UNAVAILABLE_STATES = /^(08...|53...|57P0[1-3]|57014|25006)$/;
+import { messageOf } from '../errors.js';
+
+/** Classes of SQLSTATE that say nothing of the statement or its tables: it may succeed later. Poolers use some of them too. */
+const PASSING_CLASSES = /^(08|25|28|3D|40|53|55|57|58|F0|XX)/;
+/** The connection was lost, or the transaction rolled back for another one, as on a standby. */
+const REPEATABLE_CLASSES = /^(08|40|57P)/;
+/** Of what may pass: a statement that takes too long, a page that cannot be read. */
+const OF_ONE_KEY = /^(57014|58|XX)/;
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 /** Failures of other system calls are permanent: a missing certificate or folder. */
-const CONNECTION_SYSCALLS = ['connect', 'read', 'write', 'getaddrinfo'];
+const LOST_SYSCALLS = ['read', 'write'];
 /** Errors of `pg` and its pool that have no code. */
-const CONNECTION_LOST =
-  /^(Connection terminated|Query read timeout|timeout e|Client .* not queryable|Cannot use a pool after|The embedded database is closed)/;
+const CONNECTION_LOST = /^(Connection terminated unexpectedly|Client .* not queryable)/;
 
-const CONNECTION_ENDED = /^(Connection terminated unexpectedly|Client .* not queryable)/;
-/** SQLSTATE of a backend that was terminated, or that lost its client or server. */
-const ENDED_STATES = ['57P01', '57P02', '08003', '08006', '08P01'];
+/** The database does not answer a read: 503 for the caller. */
+export abstract class DatabaseUnavailableError extends Error {}
 
-/** Thrown before the migrations are applied, and after the database is closed. */
-export class DatabaseNotReadyError extends Error {
+/** Thrown while the tables are not ready to be read, and after the database is closed. */
+export class DatabaseNotReadyError extends DatabaseUnavailableError {
   constructor() {
     super('The database is not ready yet');
   }
 }
 
 /** Thrown when a read times out in the queue. */
-export class DatabaseBusyError extends Error {
+export class DatabaseBusyError extends DatabaseUnavailableError {
   constructor() {
     super('No slot for a statement was free in time');
   }
 }
 
 /** Thrown when a statement, with the wait for its connection, times out. */
-export class StatementTimeoutError extends Error {
+export class StatementTimeoutError extends DatabaseUnavailableError {
   constructor() {
     super('The statement has timed out');
   }
 }
 
-/** Whether the failure is temporary, and not of the statement itself. */
-export function isDatabaseUnavailable(error: unknown): boolean {
-  const { code, errors, message, syscall } = error as NodeJS.ErrnoException & {
-    errors?: unknown[];
-  };
-  const ours = [DatabaseNotReadyError, DatabaseBusyError, StatementTimeoutError];
-  if (ours.some((kind) => error instanceof kind)) return true;
-  // An AggregateError: one error for each address of the host.
-  if (Array.isArray(errors)) return errors.some(isDatabaseUnavailable);
-  // Before the SQLSTATE check, whose pattern EPIPE matches.
-  if (syscall !== undefined) return CONNECTION_SYSCALLS.includes(syscall);
-  if (code !== undefined && SQLSTATE.test(code)) return UNAVAILABLE_STATES.test(code);
-  return CONNECTION_LOST.test(message);
+/** Thrown where there is no connection for a statement, whatever the reason. */
+export class ConnectionError extends DatabaseUnavailableError {
+  constructor(cause: unknown) {
+    super(messageOf(cause), { cause });
+  }
+}
+
+/** Thrown where a statement fails on its connection. */
+class StatementError extends DatabaseUnavailableError {
+  constructor(cause: unknown) {
+    // Its own message may quote data.
+    super('The statement has failed', { cause });
+  }
+}
+
+/** The error of a read, by what `pg` has thrown. */
+export function readError(error: unknown): DatabaseUnavailableError {
+  if (error instanceof DatabaseUnavailableError) return error;
+  return isTimeout(error) ? new StatementTimeoutError() : new StatementError(error);
+}
+
+/** SQLSTATE of an error, or of its cause; `null`: the database has not reported it. */
+export function sqlStateOf(error: unknown): string | null {
+  const { code, syscall, cause } = error as NodeJS.ErrnoException;
+  // EPIPE has the same form.
+  if (syscall === undefined && SQLSTATE.test(code ?? '')) return code as string;
+  return cause instanceof Error ? sqlStateOf(cause) : null;
+}
+
+/** Whether it may pass by waiting, and says nothing of the tables. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof StatementError) return isPassing(error.cause);
+  if (error instanceof DatabaseUnavailableError || isTimeout(error)) return true;
+  const state = sqlStateOf(error);
+  return state === null ? isLost(error) : PASSING_CLASSES.test(state);
+}
+
+/** Whether a batch may have failed for one of its keys alone. */
+export function mayBeOfOneKey(error: unknown): boolean {
+  if (error instanceof ConnectionError) return false;
+  const state = sqlStateOf(error) ?? '';
+  if (error instanceof StatementTimeoutError || OF_ONE_KEY.test(state)) return true;
+  return !isPassing(error) && !state.startsWith('42');
+}
+
+/** Whether a value cannot be converted, or a character not be stored: SQLSTATE class 22. */
+export function isDataException(error: unknown): boolean {
+  return sqlStateOf(error)?.startsWith('22') === true;
 }
 
 /** A pooler in transaction mode may use a connection without the statement (26000), or with another client's (42P05). */
 export function isPreparedStatementLost(error: unknown): boolean {
-  const { code } = error as { code?: unknown };
-  return code === '26000' || code === '42P05';
+  const state = sqlStateOf(error);
+  return state === '26000' || state === '42P05';
 }
 
-/** Whether the connection ended during a statement: it may be repeated on another one. */
-export function isConnectionLost(error: unknown): boolean {
-  const { code, message, syscall } = error as NodeJS.ErrnoException;
-  if (syscall !== undefined) return syscall === 'read' || syscall === 'write';
-  return ENDED_STATES.includes(code ?? '') || CONNECTION_ENDED.test(message);
+/** Whether a read may succeed by itself on another connection, and unprepared: 0A000 is a plan of changed tables. */
+export function isRepeatable(error: unknown): boolean {
+  const state = sqlStateOf(error);
+  if (state !== null) return REPEATABLE_CLASSES.test(state) || state === '0A000';
+  return isLost(error instanceof ConnectionError ? error.cause : error);
 }
 
-export function isStatementTimeout(error: unknown): boolean {
-  return (
-    error instanceof StatementTimeoutError ||
-    (error as Error).message.startsWith('Query read timeout')
-  );
+export function isTimeout(error: unknown): boolean {
+  return (error as Error).message.startsWith('Query read timeout');
+}
+
+function isLost(error: unknown): boolean {
+  const { syscall, message } = error as NodeJS.ErrnoException;
+  return syscall === undefined ? CONNECTION_LOST.test(message) : LOST_SYSCALLS.includes(syscall);
 }

@@ -1,12 +1,20 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import pg from 'pg';
 import { CANCEL_TIMEOUT } from '../timeouts.js';
 
 /** https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-CANCELREQUEST */
 const CANCEL_REQUEST = [16, 80_877_102];
 
+/** Types of the messages with which a server may begin: Authentication…, ErrorResponse, NoticeResponse, NegotiateProtocolVersion. */
+const FIRST_MESSAGES = 'RENv';
+
 /** The server's BackendKeyData, as `pg` stores it. */
 type Keys = { processID: number | null; secretKey: number | null };
+
+/** The part of `pg`'s connection that reads; of TLS, it gets another stream. */
+interface Connection {
+  attachListeners(stream: Socket): void;
+}
 
 /** Cancels a timed-out statement, which runs on without its client: a locked table would use up all connections. */
 export class CancellingClient extends pg.Client {
@@ -21,6 +29,16 @@ export class CancellingClient extends pg.Client {
       this.#ended = this.end();
     }
     return this.#ended;
+  }
+
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    const { connection } = this as unknown as { connection: Connection };
+    const attachListeners = connection.attachListeners.bind(connection);
+    connection.attachListeners = (stream) => {
+      attachListeners(stream);
+      destroyIfUnreadable(stream);
+    };
   }
 
   override end(): Promise<void>;
@@ -51,4 +69,19 @@ export class CancellingClient extends pg.Client {
       });
     });
   }
+}
+
+/** What `pg` cannot parse, as a way to authenticate that it does not know, would end the process, or hold it. */
+function destroyIfUnreadable(stream: Socket): void {
+  const [parse] = stream.listeners('data').slice(-1) as [(chunk: Buffer) => void];
+  let isPostgres = false;
+  stream.off('data', parse).on('data', (chunk: Buffer) => {
+    isPostgres ||= FIRST_MESSAGES.includes(chunk.toString('latin1', 0, 1));
+    if (!isPostgres) return stream.destroy(new Error('what answers is no PostgreSQL'));
+    try {
+      parse(chunk);
+    } catch (error) {
+      stream.destroy(error as Error);
+    }
+  });
 }

@@ -1,9 +1,9 @@
 import { CONNECTION_TIMEOUT } from '../timeouts.js';
-import { isStatementTimeout } from './availability.js';
+import { ConnectionError, isTimeout } from './availability.js';
 import type { CancellingClient } from './cancelling-client.js';
 import { CancellingPool } from './cancelling-pool.js';
 import { EmbeddedPool } from './embedded-pool.js';
-import type { Pool } from './pool.js';
+import type { ConnectCallback, Pool } from './pool.js';
 
 /** For commands, which run one statement after the other. */
 const FEW = 2;
@@ -24,10 +24,19 @@ export function createPool(
   });
   // The pool drops a client whose statement failed, before an answer under way could be taken for another's.
   pool.on('release', (error, client) => {
-    if (error && isStatementTimeout(error))
-      (client as unknown as CancellingClient).abandoned = true;
+    if (error && isTimeout(error)) (client as unknown as CancellingClient).abandoned = true;
   });
   // Without a listener, one backend killed while idle would end the process.
   pool.on('error', onIdleError);
-  return pool as unknown as Pool;
+  return distinguishConnecting(pool as unknown as Pool);
+}
+
+/** So that a refusal to connect is known as one, whatever its SQLSTATE. `pool.query` connects by this as well. */
+function distinguishConnecting(pool: Pool): Pool {
+  const connect: Pool['connect'] = pool.connect.bind(pool);
+  return Object.assign(pool, {
+    connect(callback: ConnectCallback) {
+      connect((error, ...lease) => callback(error && new ConnectionError(error), ...lease));
+    },
+  });
 }

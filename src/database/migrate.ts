@@ -5,7 +5,7 @@ import {
   type MigrationInterface,
   type QueryRunner,
 } from 'typeorm';
-import { isDatabaseUnavailable } from './availability.js';
+import { isPassing } from './availability.js';
 import { buildReadIndex } from './build-read-index.js';
 import { CancellingClient } from './cancelling-client.js';
 import type { Queryable } from './catalog.js';
@@ -134,7 +134,7 @@ class OwnExecutor extends MigrationExecutor {
 function namingFailures({ name, instance }: Migration): MigrationInterface {
   const { up, down } = instance as MigrationInterface;
   const failWithName = (error: Error) => {
-    throw isDatabaseUnavailable(error) ? error : new MigrationFailedError(name, error);
+    throw isPassing(error) ? error : new MigrationFailedError(name, error);
   };
   return {
     up: (runner) => up.call(instance, runner).catch(failWithName),

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import type { DataSource, Migration } from 'typeorm';
 import { INDEX_TIMEOUT } from '../timeouts.js';
+import type { Queryable } from './catalog.js';
 import { indexReads, migrate } from './migrate.js';
 import { HISTORY_TABLE } from './migration-history.js';
 import { findReadIndex, readIndexAdvice } from './read-index.js';
@@ -49,9 +50,21 @@ export async function prepareTables(
   }
   const faults = await faultsOf(dataSource, tables);
   if (faults.length > 0) throw new TablesNotServableError(faults);
+  logTables(dataSource, tables, log);
+  return tables;
+}
+
+/** Looks at tables that are served already, and alters nothing. @throws {TablesNotServableError} */
+export async function inspectServed(database: Queryable, dataSource: DataSource): Promise<Tables> {
+  const tables = await inspectTables(database);
+  const faults = await findFaults(database, tables.catalog, sharedEntities(dataSource));
+  if (faults.length > 0) throw new TablesNotServableError(faults);
+  return tables;
+}
+
+export function logTables(dataSource: DataSource, tables: Tables, log: Log): void {
   log.info(summaryOf(tables), 'tables found');
   for (const warning of warningsOf(dataSource, tables)) log.warn(warning);
-  return tables;
 }
 
 /** Afterwards, the build goes on. */

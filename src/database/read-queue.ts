@@ -24,14 +24,14 @@ class Read<Result> {
 
 export type Reads<Result> = Map<string, Read<Result>>;
 
-export interface ReadQueueOptions<Result, Row> {
+export interface ReadQueueOptions<Result, Answer> {
   size: number;
   /** Slots: statements in flight. */
   statements: number;
   /** Milliseconds of a statement, at most; less where its reads have waited. */
   timeout: number;
-  query(keys: string[], timeout: number): Promise<Row[]>;
-  succeeded(reads: Reads<Result>, rows: Row[]): void;
+  query(keys: string[], timeout: number): Promise<Answer>;
+  succeeded(reads: Reads<Result>, answer: Answer): void;
   failed(reads: Reads<Result>, cause: unknown): void;
 }
 
@@ -41,8 +41,8 @@ const WORTH_A_STATEMENT = 8;
 const BATCHING_DELAY = 5;
 
 /** Gathers reads into batches, one SQL statement each; the next batch gathers while a statement is in flight. */
-export class ReadQueue<Result, Row> {
-  readonly #options: ReadQueueOptions<Result, Row>;
+export class ReadQueue<Result, Answer> {
+  readonly #options: ReadQueueOptions<Result, Answer>;
   #waiting: Reads<Result> = new Map();
   #statements = 0;
   #lastSuccess = 0;
@@ -50,7 +50,7 @@ export class ReadQueue<Result, Row> {
   #delayEnd: NodeJS.Timeout | undefined;
   #slotTimeout: NodeJS.Timeout | undefined;
 
-  constructor(options: ReadQueueOptions<Result, Row>) {
+  constructor(options: ReadQueueOptions<Result, Answer>) {
     this.#options = options;
   }
 
@@ -95,12 +95,12 @@ export class ReadQueue<Result, Row> {
     this.#statements++;
     this.#schedule();
     const started = performance.now();
-    let rows: Row[];
+    let answer: Answer;
     try {
       const keys = [...reads.keys()];
       const timeLeft = Math.max(first.startedAt + READ_TIMEOUT - started, MIN_STATEMENT_TIMEOUT);
       const timeout = Math.min(this.#options.timeout, timeLeft);
-      rows = await first.caller.runInAsyncScope(() => this.#options.query(keys, timeout));
+      answer = await first.caller.runInAsyncScope(() => this.#options.query(keys, timeout));
       this.#lastSuccess = performance.now();
     } catch (cause) {
       this.#options.failed(reads, cause);
@@ -111,7 +111,7 @@ export class ReadQueue<Result, Row> {
         statements.publish({ users: reads.size, milliseconds: performance.now() - started });
     }
     try {
-      this.#options.succeeded(reads, rows);
+      this.#options.succeeded(reads, answer);
     } catch (cause) {
       // Rows of another form than expected fail the batch, and not the process.
       this.#options.failed(reads, cause);

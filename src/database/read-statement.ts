@@ -35,6 +35,11 @@ export function readStatement({ table, by, columns, owner }: ReadShape): string 
     FROM (SELECT id::${type} AS id FROM json_array_elements_text($1::json) AS id) k`;
 }
 
+/** SQL that fails where `$1`, as above, has what is no value of this type in this database. */
+export function keyStatement(type: string): string {
+  return `SELECT id::${type} FROM json_array_elements_text($1::json) AS id`;
+}
+
 function ofOwner(rows: string, isReferenced: boolean, owner: ReadTable): string {
   const isThere = `FROM ${owner.name} WHERE ${owner.primary.name} = k.id`;
   // Where a foreign key says that the owner of a row exists, only those without rows are looked up.

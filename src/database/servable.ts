@@ -1,6 +1,6 @@
 import type { EntityMetadata } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
-import { isDatabaseUnavailable } from './availability.js';
+import { isPassing } from './availability.js';
 import type { Catalog, CatalogTable, Queryable } from './catalog.js';
 import { familyOf, ownType, servedTypes } from './column-types.js';
 
@@ -97,7 +97,7 @@ async function tryToRead(
     await database.query(`SELECT ${list} FROM ${connection.driver.escape(tableName)} WHERE false`);
     return null;
   } catch (error) {
-    if (isDatabaseUnavailable(error)) throw error;
+    if (isPassing(error)) throw error;
     return `${table.qualified} cannot be read: ${(error as Error).message}`;
   }
 }

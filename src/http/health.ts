@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { Database } from '../database/database.js';
+import type { Condition, Database } from '../database/database.js';
 import { RETRY_AFTER } from '../errors.js';
 import { FINAL_IDLE_TIMEOUT, PROBE_TIMEOUT } from '../timeouts.js';
 import { nameMethods } from './errors.js';
@@ -11,8 +11,13 @@ const METHODS = ['GET', 'HEAD', 'OPTIONS'];
 export interface HealthOptions {
   /** Seconds between the stop signal and the last accepted request. */
   shutdownDelay: number;
-  database: Pick<Database, 'reachable' | 'notReadyReason'>;
+  database: Pick<Database, 'check' | 'notReadyReason'>;
 }
+
+const NO_ANSWER: Condition = {
+  reachable: false,
+  reason: 'the database cannot be reached: no answer in time',
+};
 
 /** `/live` ignores the database, which no restart repairs. `/ready` answers 503, with the reason, while not serving. */
 export function healthRoutes(
@@ -26,16 +31,20 @@ export function healthRoutes(
   probe('/live', async (reply) => reply.header('cache-control', 'no-store').send({ live: true }));
 
   probe('/ready', async (reply) => {
-    const reachable = await Promise.race([
-      database.reachable(),
-      sleep(PROBE_TIMEOUT, false, { ref: false }),
+    const { reachable, reason } = await Promise.race([
+      database.check(),
+      sleep(PROBE_TIMEOUT, NO_ANSWER, { ref: false }),
     ]);
-    const needed = { database: reachable, migrations: database.notReadyReason === null, serving };
+    const { notReadyReason } = database;
+    const needed = { database: reachable, migrations: notReadyReason === null, serving };
     reply.header('cache-control', 'no-store');
     if (Object.values(needed).every(Boolean)) return reply.send({ ready: true, ...needed });
-    const reason = reasonOf(needed) ?? database.notReadyReason;
     reply.code(503).header('retry-after', RETRY_AFTER);
-    return reply.send({ ready: false, ...needed, reason });
+    return reply.send({
+      ready: false,
+      ...needed,
+      reason: serving ? (reason ?? notReadyReason) : 'the server is ending',
+    });
   });
 
   function probe(url: string, answer: (reply: FastifyReply) => Promise<unknown>): void {
@@ -49,9 +58,4 @@ export function healthRoutes(
     app.server.keepAliveTimeout = FINAL_IDLE_TIMEOUT;
     await sleep(shutdownDelay * 1000);
   });
-}
-
-function reasonOf({ database, serving }: { database: boolean; serving: boolean }): string | null {
-  if (!serving) return 'the server is ending';
-  return database ? null : 'the database cannot be reached';
 }

@@ -25,7 +25,5 @@ export class RequestReads {
 }
 
 function timedOut(): CodedError {
-  return new CodedError('SERVICE_UNAVAILABLE', {
-    cause: new Error('The reads of the request have timed out'),
-  });
+  return new CodedError('SERVICE_UNAVAILABLE');
 }

@@ -28,7 +28,7 @@ test('a server that starts without its database is live, and ready within 5 s of
       database: false,
       migrations: false,
       serving: true,
-      reason: 'the database cannot be reached',
+      reason: 'the database cannot be reached: ECONNREFUSED',
     });
     expect((await server.rest('somebody')).status).toBe(503);
 

@@ -107,7 +107,7 @@ describeOnPostgres('Secrets and personal data in logs and errors', () => {
       `CREATE VIEW neptun_user AS
        SELECT id, created_at + id::interval AS created_at, updated_at FROM people`,
     );
-    await expectNoCanaries(address, 500);
+    await expectNoCanaries(address, 503);
   });
 });
 

@@ -84,13 +84,12 @@ describeOnPostgres('Reads that share one statement', () => {
       expect(await reader.read(id)).toMatchObject([{ neptunUserId: id }]);
     };
 
-    for (const [bad, failure] of [
-      ['slow', { extensions: { code: 'SERVICE_UNAVAILABLE' } }],
-      ['impossible', { code: '54000' }],
-    ] as const) {
+    for (const bad of ['slow', 'impossible']) {
       for (const others of [easy.slice(0, 3), easy]) {
         const reader = installationReader(database);
-        const failed = expect(reader.read(bad)).rejects.toMatchObject(failure);
+        const failed = expect(reader.read(bad)).rejects.toMatchObject({
+          extensions: { code: 'SERVICE_UNAVAILABLE' },
+        });
         const answered = others.map((id) => isAnswered(reader, id));
         await sleep(50);
         // Of another statement: where many hang, only this shows that the database itself is well.

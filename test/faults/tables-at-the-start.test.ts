@@ -35,7 +35,7 @@ test('a start whose database was away stays up, says at /ready what is wrong, an
   expect(await ready()).toEqual({
     ...notReady,
     database: false,
-    reason: 'the database cannot be reached',
+    reason: 'the database cannot be reached: ECONNREFUSED',
   });
   await cluster.start();
   let answer: object = {};

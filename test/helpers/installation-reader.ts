@@ -17,9 +17,14 @@ export function installationReader(
   database: Database,
   query: ReaderDatabase['query'] = (...statement) => database.query(...statement),
 ): BatchedReader<InstallationRow> {
-  const tableOf: ReaderDatabase['tableOf'] = (entity) => database.tableOf(entity);
   return new BatchedReader(
-    { query, tableOf },
+    {
+      query,
+      tables: database.tables,
+      tableOf: (entity) => database.tableOf(entity),
+      declareRead() {},
+      report: (error) => database.report(error),
+    },
     {
       entity: GithubAppInstallation,
       by: 'neptunUserId',

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll } from '@jest/globals';
+import type { FastifyBaseLogger } from 'fastify';
 import { loadConfig } from '../../src/config.js';
 import { type RunningServer, startServer } from '../../src/server.js';
 import { sealSession } from '../../src/session/seal-session.js';
@@ -35,7 +36,11 @@ export async function cookieOf(userId: string, password = PASSWORD): Promise<str
 
 export const json = (response: Response): Promise<any> => response.json();
 
-export async function startTestServer(database: TestDatabase, env = {}): Promise<TestServer> {
+export async function startTestServer(
+  database: TestDatabase,
+  env = {},
+  log?: FastifyBaseLogger,
+): Promise<TestServer> {
   const server = await startServer(
     loadConfig({
       NODE_ENV: 'test',
@@ -44,6 +49,7 @@ export async function startTestServer(database: TestDatabase, env = {}): Promise
       ...database.env,
       ...env,
     }),
+    log,
   );
   const send = async (path: string, { as, ...init }: RequestInit & { as?: string | null }) => {
     const headers = new Headers(init.headers);
