@@ -37,6 +37,13 @@ describe('The example of each client', () => {
     expect(await outputOf(client, server().url)).toMatch(/^401 Not signed in: /);
   });
 
+  test('of urql needs POST, as its GET from another server is refused', async () => {
+    const [program = ''] = await programsOf('urql', server().url);
+    const byGet = program.replace('preferGetMethod: false', 'preferGetMethod: true');
+    const { stdout } = await runProgram(byGet, await cookieOf('user123'));
+    expect(stdout).toMatch(/^BAD_REQUEST\b/);
+  });
+
   test('keeps a user and an installation of one id apart in Relay’s store', async () => {
     const userId = await server().addUser([], '900005');
     await server().sql(
@@ -63,7 +70,7 @@ describe('The example of each client', () => {
     expect(anonymous).toMatch(/^401 .*UNAUTHENTICATED/s);
   });
 
-  test('of Nuxt’s proxy has every status and header', async () => {
+  test('of Nuxt’s proxy has its status and headers', async () => {
     const [signedIn, anonymous] = await answersOf(1, '/api/users/user123/installations');
     const answer = await server().rest('user123');
     expect(signedIn).toBe(
@@ -97,8 +104,8 @@ describe('The example of each client, where the server refuses', () => {
   test.each(['urql', 'graphql-request'])(
     'reads when to retry without a database: %s',
     async (client) => {
-      expect(await outputOf(client, server.url, `user of ${client}`)).toBe(
-        'SERVICE_UNAVAILABLE 2\n',
+      expect(await outputOf(client, server.url, `user of ${client}`)).toMatch(
+        /^SERVICE_UNAVAILABLE \d+\n$/,
       );
     },
   );
