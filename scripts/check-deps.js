@@ -152,6 +152,7 @@ function admits(range, version) {
       .replaceAll(/(>=|\^)\s+/g, '$1')
       .split(/\s+/)
       .every((part) => {
+        if (part === '*') return true;
         const [, operator, bound] = /^(>=|\^|)(\d+(?:\.\d+){0,2})(?:\.[x*])?$/.exec(part) ?? [];
         if (bound === undefined) throw new Error(`unsupported range: ${range}`);
         const sameMajor = operator === '>=' || majorOf(bound) === majorOf(version);

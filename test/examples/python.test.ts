@@ -1,21 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
 import { sealSession } from '../../src/session/seal-session.js';
 import { type Ended, run } from '../cli/process.js';
 import { PASSWORD, useServer } from '../helpers/server.js';
 import { documentedCode } from './document.js';
-
-/** Debian's Python, for which the packages are installed. */
-const PYTHON = '/usr/bin/python3';
-const missing = spawnSync(PYTHON, ['-c', 'import httpx, pydantic']).status !== 0;
-if (missing && process.env.CI) {
-  throw new Error('Python is missing: install python3-httpx and python3-pydantic');
-}
-if (missing) {
-  console.warn(
-    '\n********\nNOT TESTED: the Python example: install python3-httpx and python3-pydantic.\n********\n',
-  );
-}
+import { hasPython, PYTHON } from './python.js';
 
 /** A script that calls the code of the document. */
 const program = (code: string) => `
@@ -29,7 +17,7 @@ except httpx.HTTPStatusError as error:
     sys.exit(f"{refused.statusCode} {refused.statusMessage}: {refused.data['message']}")
 `;
 
-(missing ? describe.skip : describe)('The document’s Python example', () => {
+(hasPython() ? describe : describe.skip)('The document’s Python example', () => {
   const server = useServer('PGlite');
   const python = (userId: string, session: string): Promise<Ended> =>
     run(PYTHON, ['-c', program(documentedCode('python', server().url)), userId, session]);
