@@ -66,8 +66,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     connectionTimeout: SILENCE_TIMEOUT,
     // It would apply to shutdown hooks too, which server.ts limits.
     pluginTimeout: 0,
-    forceCloseConnections: 'idle',
-    // Requests are served until the last connection is closed.
+    // Requests are served until the last connection is closed: see http/connections.ts.
     return503OnClosing: false,
     frameworkErrors: handleFrameworkError,
     clientErrorHandler,
@@ -126,7 +125,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     await api.register(async (scope) => graphqlRoutes(scope, apollo, compiled, manifest));
   });
   openApiRoutes(app);
-  healthRoutes(app, { shutdownDelay: config.shutdownDelay, database });
+  healthRoutes(app, { database });
   if (config.graphqlIde) {
     // Loaded only if enabled: it takes about 10 MB.
     const { exploreRoutes } = await import('./explore/explore.routes.js');

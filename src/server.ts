@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { FastifyBaseLogger } from 'fastify';
 import { pino } from 'pino';
 import { buildApp } from './app.js';
 import type { Config } from './config.js';
@@ -11,12 +10,15 @@ import { Database } from './database/database.js';
 import type { Pool } from './database/pool.js';
 import { ENTITIES } from './entities.js';
 import { DEMO_USER, seedOnce } from './explore/demo-data.js';
+import { Connections } from './http/connections.js';
+import { explain, urlOf } from './http/listen.js';
 import { INSTALLATION_SLOTS } from './installations/installation.reader.js';
 import { describeError } from './observability/error-log.js';
+import { LogOutput } from './observability/log-output.js';
 import { demoSession } from './session/demo-session.js';
 import { sessionPassword } from './session/session-password.js';
 import { SessionReader } from './session/session-reader.js';
-import { DATABASE_DRAIN_TIMEOUT, DRAIN_TIMEOUT, OPEN_WAIT } from './timeouts.js';
+import { DATABASE_DRAIN_TIMEOUT, OPEN_WAIT } from './timeouts.js';
 import { USER_SLOTS } from './users/user.reader.js';
 
 /** One for each statement that a reader may have under way, and one for probes. */
@@ -35,12 +37,21 @@ export interface RunningServer {
   /** Makes a sealed session of the demo user; `null`: not allowed. */
   demoSession: (() => Promise<string>) | null;
   database: Database;
-  /** Accepts requests for `config.shutdownDelay` seconds more, drains them, closes the database. */
-  close(): Promise<void>;
+  /**
+   * Accepts requests for `config.shutdownDelay` seconds more, drains them, closes the database.
+   * @param idleTimeout milliseconds that idle connections are kept for one more request; default: 0
+   */
+  close(idleTimeout?: number): Promise<void>;
 }
 
-export function createLog(config: Pick<Config, 'logLevel'>): FastifyBaseLogger {
-  return pino({ level: config.logLevel, serializers: { err: describeError } });
+export function createLog(
+  config: Pick<Config, 'logLevel'>,
+  output = new LogOutput(),
+): FastifyBaseLogger {
+  const log = pino({ level: config.logLevel, serializers: { err: describeError } }, output);
+  output.onResume = (lines) =>
+    log.error({ lines }, 'lines of this log were lost: standard output could not be written');
+  return log;
 }
 
 /** Starts the application on its database. Signals and exits are handled in `main.ts`. */
@@ -62,6 +73,7 @@ export async function startServer(
   );
   const database = new Database(pool, log, ENTITIES);
   const app = await buildApp({ config, log, database, sessions, demoSession: demo });
+  const connections = new Connections(app, config.shutdownDelay * 1000);
   // Only the embedded database is seeded: another one may hold real users.
   const ownDatabase = config.databaseUrl === null && config.environment !== 'production';
   const metrics = await listenForMetrics(pool, config);
@@ -69,21 +81,17 @@ export async function startServer(
   // GraphQL reports SERVICE_UNAVAILABLE with HTTP 200, which a load balancer takes for success: the port
   // opens once the database is reached, or after a limited wait.
   await Promise.race([ready, sleep(OPEN_WAIT, undefined, { ref: false })]);
-  await listen(app, config);
+  await connections.listen(config).catch((error) => {
+    throw explain(error, config, 'PORT');
+  });
   return {
-    url: baseUrl(app.server),
-    metricsUrl: metrics && baseUrl(metrics),
+    url: urlOf(app.server, config.host),
+    metricsUrl: metrics && urlOf(metrics, config.host),
     ready,
     demoSession: demo,
     database,
-    async close() {
-      // A client that withholds half a request must not keep the process alive.
-      const drainTimeout = setTimeout(
-        () => app.server.closeAllConnections(),
-        config.shutdownDelay * 1000 + DRAIN_TIMEOUT,
-      );
-      await app.close();
-      clearTimeout(drainTimeout);
+    async close(idleTimeout = 0) {
+      await connections.close(idleTimeout);
       metrics?.close().closeAllConnections();
       await Promise.race([
         database.close(),
@@ -109,37 +117,12 @@ function allowsDemo({
   return environment !== 'production' && (worthless || !reachable);
 }
 
-async function listen(app: FastifyInstance, { host, port }: Config): Promise<void> {
-  await app.listen({ host, port }).catch((error) => explain(error, host, 'PORT', port));
-}
-
 async function listenForMetrics(pool: Pool, { host, metricsPort }: Config): Promise<Server | null> {
   if (metricsPort === null) return null;
   const { createMetricsServer } = await import('./observability/metrics.js');
   const server = createMetricsServer(pool).listen(metricsPort, host);
-  await once(server, 'listening').catch((error) =>
-    explain(error, host, 'METRICS_PORT', metricsPort),
-  );
+  await once(server, 'listening').catch((error) => {
+    throw explain(error, { host, port: metricsPort }, 'METRICS_PORT');
+  });
   return server;
-}
-
-function explain(
-  error: NodeJS.ErrnoException,
-  host: string,
-  variable: string,
-  port: number,
-): never {
-  throw new Error(
-    error.code === 'EADDRINUSE'
-      ? `${host}:${port} is taken: stop what listens there, or set ${variable} to another`
-      : `cannot listen on HOST ${host}, ${variable} ${port}: ${error.message}`,
-  );
-}
-
-/** `0.0.0.0` is an address to listen on, not one to connect to. */
-function baseUrl(server: Server): string {
-  const { address, family, port } = server.address() as AddressInfo;
-  const anywhere = address === '0.0.0.0' || address === '::';
-  const host = anywhere ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
-  return `http://${host}:${port}`;
 }

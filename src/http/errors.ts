@@ -1,10 +1,10 @@
-import { METHODS, maxHeaderSize, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
+import { METHODS, maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CodedError, errorBody, logFailure, RETRY_AFTER } from '../errors.js';
 import { SESSION_HEADERS } from '../session/session-cookie.js';
 import { DATA_POLICY } from './browser-policy.js';
-import { RequestLog } from './request-log.js';
+import type { ServerSocket } from './connections.js';
+import { logRefusal } from './request-log.js';
 
 /** Headers of errors that occur before any hook runs. */
 const REFUSAL_HEADERS = {
@@ -22,8 +22,6 @@ const REFUSAL_HEAD = Object.entries({
 
 type Failure = FastifyError | CodedError;
 type ClientError = Error & { code?: string; rawPacket?: unknown };
-/** `_httpMessage`: the response being written; Node.js's own handler reads it too. */
-type ServerSocket = Socket & { _httpMessage?: ServerResponse | null };
 
 export function handleErrors(app: FastifyInstance): void {
   app.setErrorHandler<Failure>((error, request, reply) => {
@@ -61,8 +59,6 @@ export function handleFrameworkError(
   reply: FastifyReply,
 ): void {
   const { status, message } = new CodedError('NOT_FOUND');
-  // Fastify logs only requests that reach a route.
-  reply.raw.once('finish', () => new RequestLog().requestCompleted(null, request, reply));
   reply.header('x-request-id', request.id).headers(REFUSAL_HEADERS);
   reply.code(status).send(errorBody(status, message));
 }
@@ -85,10 +81,17 @@ export function nameMethods(app: FastifyInstance, url: string, allowed: string[]
   app.route({ method: others, url, onRequest: refuse, handler: refuse });
 }
 
-export function clientErrorHandler(error: ClientError, socket: ServerSocket): void {
+export function clientErrorHandler(
+  this: FastifyInstance,
+  error: ClientError,
+  socket: ServerSocket,
+): void {
   if (!socket.writable || error.code === 'ECONNRESET' || socket._httpMessage?.headersSent)
     return void socket.destroy();
   const status = clientErrorStatus(error);
+  // A client that left while it sent the body is logged as such.
+  if (error.code !== 'HPE_INVALID_EOF_STATE' || !socket._httpMessage)
+    logRefusal(this.log, socket._httpMessage, status);
   const reason = STATUS_CODES[status];
   const body = JSON.stringify(errorBody(status, `The request was refused: ${reason}`));
   socket.end(

@@ -2,19 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Database } from '../database/database.js';
 import { RETRY_AFTER } from '../errors.js';
-import { FINAL_IDLE_TIMEOUT, PROBE_TIMEOUT } from '../timeouts.js';
+import { PROBE_TIMEOUT } from '../timeouts.js';
 
 export interface HealthOptions {
-  /** Seconds between the stop signal and the last accepted request. */
-  shutdownDelay: number;
   database: Pick<Database, 'reachable' | 'notReadyReason'>;
 }
 
 /** `/live` ignores the database, which no restart repairs. `/ready` answers 503, with the reason, while not serving. */
-export function healthRoutes(
-  app: FastifyInstance,
-  { shutdownDelay, database }: HealthOptions,
-): void {
+export function healthRoutes(app: FastifyInstance, { database }: HealthOptions): void {
   let serving = true;
   // Keeps probes, which come every few seconds, out of the log.
   const quiet = { logLevel: 'warn' as const };
@@ -36,11 +31,8 @@ export function healthRoutes(
     return reply.send({ ready: false, ...needed, reason });
   });
 
-  // Fastify now sends `Connection: close`, so that no client is disconnected between two requests.
   app.addHook('preClose', async () => {
     serving = false;
-    app.server.keepAliveTimeout = FINAL_IDLE_TIMEOUT;
-    await sleep(shutdownDelay * 1000);
   });
 }
 
