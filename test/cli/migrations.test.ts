@@ -57,7 +57,7 @@ describeOnPostgres('On PostgreSQL', () => {
     expect((await cli(['seed'], env)).code).toBe(0);
     const seeded = await serve(env);
     expect(JSON.parse((await run('bash', ['-c', seeded.curl])).stdout)).toHaveLength(3);
-    const codes = await Promise.all([...servers, seeded].map(({ stop }) => stop('SIGTERM')));
+    const codes = await Promise.all([...servers, seeded].map(({ stop }) => stop('SIGINT')));
     expect(codes).toEqual([0, 0, 0, 0]);
     await remove();
   });
@@ -70,7 +70,7 @@ describeOnPostgres('On PostgreSQL', () => {
     const waiting = startServing(env);
     const waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
     await until(async () => (await other.query(waits)).rows.length > 0);
-    const code = waiting.stop('SIGTERM');
+    const code = waiting.stop('SIGINT');
     await sleep(300);
     await other.end();
     expect(await code).toBe(0);
