@@ -83,8 +83,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     keepAliveTimeout: config.keepAliveTimeout * 1000,
     // It would apply to shutdown hooks too, which server.ts limits.
     pluginTimeout: 0,
-    forceCloseConnections: 'idle',
-    // Requests are served until the last connection is closed.
+    // Requests are served until the last connection is closed: see http/connections.ts.
     return503OnClosing: false,
     frameworkErrors: handleFrameworkError,
     clientErrorHandler,
@@ -158,7 +157,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     if (explorable) startPageRoutes(api, demo);
   });
   openApiRoutes(app);
-  healthRoutes(app, { shutdownDelay: config.shutdownDelay, database });
+  healthRoutes(app, { database });
   if (config.graphqlIde) {
     schemaRoute(app, schema);
     // Loaded only if enabled: it takes about 10 MB.

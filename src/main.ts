@@ -10,11 +10,13 @@ import { DEMO_USER } from './explore/demo-data.js';
 import { createSchema, textOf } from './graphql/schema.js';
 import { InstallationReader } from './installations/installation.reader.js';
 import { adoptCommand, migrateCommand, seedCommand } from './maintenance.js';
+import { LogOutput } from './observability/log-output.js';
 import { VERSION } from './package.js';
 import { createLog, type RunningServer, startServer } from './server.js';
 import { sealSession } from './session/seal-session.js';
 import { SESSION_COOKIE } from './session/session-cookie.js';
 import { sessionPassword } from './session/session-password.js';
+import { IDLE_DRAIN_TIMEOUT } from './timeouts.js';
 import { UserReader } from './users/user.reader.js';
 
 /** Milliseconds. At a terminal, npm passes on the Ctrl-C that its child has got already. */
@@ -89,7 +91,9 @@ async function serve(): Promise<void> {
   setFlagsFromString('--no-allocation-site-pretenuring');
   setFlagsFromString('--heap-growing-percent=100');
   const config = loadConfig();
-  const log = createLog(config);
+  const output = new LogOutput();
+  process.on('exit', () => output.flushSync());
+  const log = createLog(config, output);
   for (const warning of config.warnings) log.warn(warning);
   // Unhandled rejections too. The state of the process is unknown afterwards.
   process.on('uncaughtException', (error, origin) => {
@@ -98,11 +102,14 @@ async function serve(): Promise<void> {
   });
   const starting = startServer(config, log);
   let stopping = false;
-  const stop = (signal: NodeJS.Signals) => {
+  const stop = (signal: keyof typeof IDLE_DRAIN_TIMEOUT) => {
     if (stopping) return;
     stopping = true;
     log.info({ signal }, 'ending');
-    starting.then((server) => server.close()).then(() => process.exit(0), exitWith);
+    starting
+      .then((server) => server.close(IDLE_DRAIN_TIMEOUT[signal]))
+      .then(() => output.flush())
+      .then(() => process.exit(0), exitWith);
     setTimeout(() => {
       process.on('SIGTERM', () => process.exit(1));
       process.on('SIGINT', () => process.exit(1));
@@ -114,7 +121,7 @@ async function serve(): Promise<void> {
     const server = await starting;
     await server.ready;
     const text = await bannerOf(server, config);
-    if (!stopping) process.stdout.write(text);
+    if (!stopping) output.write(text);
   } catch (error) {
     // An error that the shutdown has caused is no failure.
     if (!stopping) throw error;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { FastifyBaseLogger } from 'fastify';
 import { pino } from 'pino';
 import { buildApp } from './app.js';
 import type { Config } from './config.js';
@@ -12,13 +12,16 @@ import type { Pool } from './database/pool.js';
 import { ENTITIES } from './entities.js';
 import { createDemo, type Demo } from './explore/demo.js';
 import { seedOnce } from './explore/demo-data.js';
+import { Connections } from './http/connections.js';
+import { explain } from './http/listen.js';
 import { urlOf } from './http/loopback.js';
 import { INSTALLATION_SLOTS } from './installations/installation.reader.js';
 import { describeError } from './observability/error-log.js';
+import { LogOutput } from './observability/log-output.js';
 import { VERSION } from './package.js';
 import { sessionPassword } from './session/session-password.js';
 import { SessionReader } from './session/session-reader.js';
-import { DATABASE_DRAIN_TIMEOUT, DRAIN_TIMEOUT, OPEN_WAIT } from './timeouts.js';
+import { DATABASE_DRAIN_TIMEOUT, OPEN_WAIT } from './timeouts.js';
 import { USER_SLOTS } from './users/user.reader.js';
 
 /** One for each statement that a reader may have under way, and one for probes. */
@@ -37,12 +40,21 @@ export interface RunningServer {
   /** `null`: not allowed. */
   demo: Demo | null;
   database: Database;
-  /** Accepts requests for `config.shutdownDelay` seconds more, drains them, closes the database. */
-  close(): Promise<void>;
+  /**
+   * Accepts requests for `config.shutdownDelay` seconds more, drains them, closes the database.
+   * @param idleTimeout milliseconds that idle connections are kept for one more request; default: 0
+   */
+  close(idleTimeout?: number): Promise<void>;
 }
 
-export function createLog(config: Pick<Config, 'logLevel'>): FastifyBaseLogger {
-  return pino({ level: config.logLevel, serializers: { err: describeError } });
+export function createLog(
+  config: Pick<Config, 'logLevel'>,
+  output = new LogOutput(),
+): FastifyBaseLogger {
+  const log = pino({ level: config.logLevel, serializers: { err: describeError } }, output);
+  output.onResume = (lines) =>
+    log.error({ lines }, 'lines of this log were lost: standard output could not be written');
+  return log;
 }
 
 /** Starts the application on its database. Signals and exits are handled in `main.ts`. */
@@ -58,6 +70,7 @@ export async function startServer(
   const database = new Database(pool, log, ENTITIES);
   const demo = createDemo(config, { database, sessions, password });
   const app = await buildApp({ config, log, database, sessions, demo });
+  const connections = new Connections(app, config.shutdownDelay * 1000);
   // Only the embedded database is seeded: another one may hold real users.
   const ownDatabase = config.databaseUrl === null && config.environment !== 'production';
   const metrics = await listenForMetrics(pool, config);
@@ -65,22 +78,19 @@ export async function startServer(
   // GraphQL reports SERVICE_UNAVAILABLE with HTTP 200, which a load balancer takes for success: the port
   // opens once the database is reached, or after a limited wait.
   await Promise.race([ready, sleep(OPEN_WAIT, undefined, { ref: false })]);
-  await listen(app, config);
+  const name = `installations ${VERSION}, database ${databaseName(config)}`;
+  await connections.listen(config, name).catch((error) => {
+    throw explain(error, config, 'PORT');
+  });
   return {
     url: urlOf(app.server, config.host),
     metricsUrl: metrics && urlOf(metrics, config.host),
     ready,
     demo,
     database,
-    async close() {
+    async close(idleTimeout = 0) {
       database.stopOpening();
-      // A client that withholds half a request must not keep the process alive.
-      const drainTimeout = setTimeout(
-        () => app.server.closeAllConnections(),
-        config.shutdownDelay * 1000 + DRAIN_TIMEOUT,
-      );
-      await app.close();
-      clearTimeout(drainTimeout);
+      await connections.close(idleTimeout);
       metrics?.close().closeAllConnections();
       await Promise.race([
         database.close(),
@@ -90,34 +100,12 @@ export async function startServer(
   };
 }
 
-async function listen(app: FastifyInstance, config: Config): Promise<void> {
-  const { host, port } = config;
-  const name = `installations ${VERSION}, database ${databaseName(config)}`;
-  const listenTextResolver = (address: string) => `${name}: Server listening at ${address}`;
-  await app
-    .listen({ host, port, listenTextResolver })
-    .catch((error) => explain(error, host, 'PORT', port));
-}
-
 async function listenForMetrics(pool: Pool, { host, metricsPort }: Config): Promise<Server | null> {
   if (metricsPort === null) return null;
   const { createMetricsServer } = await import('./observability/metrics.js');
   const server = createMetricsServer(pool).listen(metricsPort, host);
-  await once(server, 'listening').catch((error) =>
-    explain(error, host, 'METRICS_PORT', metricsPort),
-  );
+  await once(server, 'listening').catch((error) => {
+    throw explain(error, { host, port: metricsPort }, 'METRICS_PORT');
+  });
   return server;
-}
-
-function explain(
-  error: NodeJS.ErrnoException,
-  host: string,
-  variable: string,
-  port: number,
-): never {
-  throw new Error(
-    error.code === 'EADDRINUSE'
-      ? `${host}:${port} is taken: stop what listens there, or set ${variable} to another`
-      : `cannot listen on HOST ${host}, ${variable} ${port}: ${error.message}`,
-  );
 }

@@ -39,12 +39,22 @@ export const OPEN_WAIT = 2_000;
 /** The wait for an index before a start serves without it. */
 export const INDEX_TIMEOUT = 60_000;
 export const PROBE_TIMEOUT = 1_000;
-/** Idle time of a connection during shutdown. */
+/** Idle time of a connection during shutdown, after its last answer or since it was opened. */
 export const FINAL_IDLE_TIMEOUT = 1_000;
+/**
+ * The wait for a request on connections that are idle at the signal, so that its answer closes them. A person at a
+ * terminal (SIGINT) waits for the end.
+ */
+export const IDLE_DRAIN_TIMEOUT = { SIGTERM: 5_000, SIGINT: 250 };
 /** Requests in flight at shutdown. */
 export const DRAIN_TIMEOUT = 10_000;
 /** Statements in flight after that, which are cancelled. */
 export const DATABASE_DRAIN_TIMEOUT = 3_000;
+/** The wait for the reader of the log at the end. */
+export const LOG_FLUSH_TIMEOUT = 1_000;
+/** The same where the process ends at once. */
+export const LOG_LAST_FLUSH_TIMEOUT = 250;
+export const LOG_RETRY_INTERVAL = 100;
 
 /** Rejects at the timeout; `work` goes on, and its result is discarded. */
 export function within<T>(

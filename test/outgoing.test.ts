@@ -48,7 +48,7 @@ describeOnPostgres('The server', () => {
       await fetch(`${url}${path}`, { headers: { ...headers, accept }, redirect: 'manual' });
     }
     for (let times = 0; times < 3; times++) await fetch(`${url}/graphql`, post);
-    expect(await stop('SIGTERM')).toBe(0);
+    expect(await stop('SIGINT')).toBe(0);
 
     const { hostname, port } = new URL(env.DATABASE_URL ?? '');
     const connections = [...stdout().matchAll(/connects to (.*) \./g)].map(([, to]) => to);

@@ -1,9 +1,9 @@
-import { METHODS, maxHeaderSize, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
+import { METHODS, maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CodedError, errorBody, logFailure, RETRY_AFTER } from '../errors.js';
 import { SESSION_COOKIE, SESSION_HEADERS } from '../session/session-cookie.js';
 import { DATA_POLICY } from './browser-policy.js';
+import type { ServerSocket } from './connections.js';
 import {
   type Asked,
   errorAnswer,
@@ -11,7 +11,7 @@ import {
   GRAPHQL_PATH,
   isGraphQLTarget,
 } from './error-answer.js';
-import { RequestLog } from './request-log.js';
+import { logRefusal } from './request-log.js';
 
 /** Headers of errors that occur before any hook runs. */
 const REFUSAL_HEADERS = {
@@ -49,8 +49,6 @@ export class HttpError extends Error {
 
 type Failure = FastifyError | HttpError | CodedError;
 type ClientError = Error & { code?: string; rawPacket?: unknown };
-/** `_httpMessage`: the response being written; Node.js's own handler reads it too. */
-type ServerSocket = Socket & { _httpMessage?: ServerResponse | null };
 
 /** Answers all errors in the form of the API that was asked. */
 export function handleErrors(app: FastifyInstance): void {
@@ -96,8 +94,6 @@ export function handleFrameworkError(
   reply: FastifyReply,
 ): void {
   const { status, message } = new CodedError('NOT_FOUND');
-  // Fastify logs only requests that reach a route.
-  reply.raw.once('finish', () => new RequestLog().requestCompleted(null, request, reply));
   reply.header('x-request-id', request.id).headers(REFUSAL_HEADERS);
   reply.code(status).send(errorBody(status, message));
 }
@@ -120,10 +116,18 @@ export function nameMethods(app: FastifyInstance, url: string, allowed: string[]
   });
 }
 
-export function clientErrorHandler(error: ClientError, socket: ServerSocket): void {
+export function clientErrorHandler(
+  this: FastifyInstance,
+  error: ClientError,
+  socket: ServerSocket,
+): void {
   if (!socket.writable || error.code === 'ECONNRESET' || socket._httpMessage?.headersSent)
     return void socket.destroy();
-  socket.end(rawRefusal(clientErrorStatus(error), {}, askedIn(error, socket)));
+  const status = clientErrorStatus(error);
+  // A client that left while it sent the body is logged as such.
+  if (error.code !== 'HPE_INVALID_EOF_STATE' || !socket._httpMessage)
+    logRefusal(this.log, socket._httpMessage, status);
+  socket.end(rawRefusal(status, {}, askedIn(error, socket)));
 }
 
 /** The bytes of an answer to a request that is not read further. */

@@ -2,15 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Condition, Database } from '../database/database.js';
 import { RETRY_AFTER } from '../errors.js';
-import { FINAL_IDLE_TIMEOUT, PROBE_TIMEOUT } from '../timeouts.js';
+import { PROBE_TIMEOUT } from '../timeouts.js';
 import { nameMethods } from './errors.js';
 
 /** HAProxy sends OPTIONS unless it is told otherwise. */
 const METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
 export interface HealthOptions {
-  /** Seconds between the stop signal and the last accepted request. */
-  shutdownDelay: number;
   database: Pick<Database, 'check' | 'notReadyReason'>;
 }
 
@@ -20,10 +18,7 @@ const NO_ANSWER: Condition = {
 };
 
 /** `/live` ignores the database, which no restart repairs. `/ready` answers 503, with the reason, while not serving. */
-export function healthRoutes(
-  app: FastifyInstance,
-  { shutdownDelay, database }: HealthOptions,
-): void {
+export function healthRoutes(app: FastifyInstance, { database }: HealthOptions): void {
   let serving = true;
   // Keeps probes, which come every few seconds, out of the log.
   const quiet = { logLevel: 'warn' as const };
@@ -52,10 +47,7 @@ export function healthRoutes(
     nameMethods(app, url, METHODS);
   }
 
-  // Fastify now sends `Connection: close`, so that no client is disconnected between two requests.
   app.addHook('preClose', async () => {
     serving = false;
-    app.server.keepAliveTimeout = FINAL_IDLE_TIMEOUT;
-    await sleep(shutdownDelay * 1000);
   });
 }

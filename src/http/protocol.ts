@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { HttpError, rawRefusal } from './errors.js';
+import { logRefusal } from './request-log.js';
 
 /** RFC 9110 §7.2: a host of RFC 3986 §3.2.2, which may be empty or have a zone (RFC 6874), and an optional port. */
 const HOST =
@@ -14,9 +15,10 @@ export function checkProtocol(app: FastifyInstance): void {
   app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
     app.server.emit('request', request, response),
   );
-  app.server.on('connect', (_request: IncomingMessage, socket: Duplex) =>
-    socket.end(rawRefusal(405, { allow: 'GET, HEAD, OPTIONS, POST' })),
-  );
+  app.server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    logRefusal(app.log, null, 405);
+    socket.end(rawRefusal(405, { allow: 'GET, HEAD, OPTIONS, POST' }));
+  });
   app.addHook('onRequest', ({ headers: { host, expect }, raw }, _reply, done) => {
     // RFC 9112 §3.2.
     if (host === undefined ? raw.httpVersion !== '1.0' : !HOST.test(host))

@@ -1,11 +1,13 @@
 import { channel } from 'node:diagnostics_channel';
 
+/** Answered or aborted. `null`: not known, as the head of the request was refused. */
 export interface AnsweredRequest {
-  method: string;
+  method: string | null;
   /** The route's template, without ids; `null`: no route. */
   route: string | null;
+  /** 499: the connection was closed before the end of the answer. */
   status: number;
-  milliseconds: number;
+  milliseconds: number | null;
 }
 
 /** Why a request is anonymous. `nobody`: a valid session without a user; `unchecked`: too many seals were waiting. */
@@ -48,3 +50,5 @@ export const sessions = events<SessionOutcome>('installations.session');
 export const operations = events<ExecutedOperation>('installations.operation');
 export const fallbacks = events<Fallback>('installations.fallback');
 export const statements = events<EndedStatement>('installations.statement');
+/** Lines of the log, lost as they could not be written. */
+export const droppedLines = events<number>('installations.log_lines_dropped');

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import {
   type AnsweredRequest,
+  droppedLines,
   type EndedStatement,
   type Events,
   type ExecutedOperation,
@@ -40,6 +41,7 @@ export function createMetricsServer(pool: PoolCounts): Server {
     listen(operations, countOperations(registry)),
     listen(fallbacks, countFallbacks(registry)),
     listen(statements, measureStatements(registry)),
+    listen(droppedLines, countDroppedLines(registry)),
   ];
   const server = createServer((request, response) => {
     if (!METRICS_TARGET.test(request.url ?? '')) return response.writeHead(404).end();
@@ -63,7 +65,7 @@ function listen<Message>(events: Events<Message>, listener: (message: Message) =
 function countRequests(registry: Registry) {
   const answered = new Counter({
     name: 'http_requests_total',
-    help: 'Responses, by method, route and status; route "(none)": no route matched.',
+    help: 'Requests, by method, route and status; 499: the client left before the end of the answer; "(none)": no valid head, or no route.',
     labelNames: ['method', 'route', 'status'],
     registers: [registry],
   });
@@ -75,8 +77,8 @@ function countRequests(registry: Registry) {
     registers: [registry],
   });
   return ({ method, route, status, milliseconds }: AnsweredRequest) => {
-    answered.inc({ method, route: route ?? '(none)', status });
-    duration.observe({ route: route ?? '(none)' }, milliseconds / 1000);
+    answered.inc({ method: method ?? '(none)', route: route ?? '(none)', status });
+    if (milliseconds !== null) duration.observe({ route: route ?? '(none)' }, milliseconds / 1000);
   };
 }
 
@@ -138,6 +140,15 @@ function measureStatements(registry: Registry) {
     duration.observe(statement.milliseconds / 1000);
     users.observe(statement.users);
   };
+}
+
+function countDroppedLines(registry: Registry) {
+  const counter = new Counter({
+    name: 'log_lines_dropped_total',
+    help: 'Lines of the log that were lost, as standard output could not be written.',
+    registers: [registry],
+  });
+  return (lines: number) => counter.inc(lines);
 }
 
 function measurePool(registry: Registry, pool: PoolCounts): void {

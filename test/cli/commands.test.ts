@@ -27,7 +27,7 @@ test('session prints a cookie for curl, with the given lifetime', async () => {
   expect(forever.stdout).toMatch(/\*\*[\w-]+\*[\w-]+\n$/);
   const foreign = await cli(['session', '--user', 'user123'], { SESSION_PASSWORD: 'x'.repeat(32) });
   expect(await get(url, 'user123', foreign.stdout.trim())).toMatch(/ 401$/);
-  await stop('SIGTERM');
+  await stop('SIGINT');
 });
 
 test('session uses the generated password of the development server', async () => {
@@ -35,7 +35,7 @@ test('session uses the generated password of the development server', async () =
   const { url, stop } = await serve(env);
   const { stdout } = await cli(['session', '--user', 'user123'], env);
   expect(await get(url, 'user123', stdout.trim())).toMatch(/ 200$/);
-  await stop('SIGTERM');
+  await stop('SIGINT');
 });
 
 test('migrate and seed are idempotent', async () => {

@@ -146,5 +146,5 @@ test('commands that need the embedded database say which server has it, and how 
   }
   const { code, stdout } = await doctor(env);
   expect([code, stdout]).toEqual([0, expect.stringContaining(`! ${inUse}`)]);
-  await server.stop('SIGTERM');
+  await server.stop('SIGINT');
 });

@@ -54,7 +54,7 @@ describeOnPostgres('On PostgreSQL', () => {
     expect((await cli(['seed'], env)).code).toBe(0);
     const seeded = await serve(env);
     expect(JSON.parse((await run('bash', ['-c', seeded.curl])).stdout)).toHaveLength(3);
-    const codes = await Promise.all([...servers, seeded].map(({ stop }) => stop('SIGTERM')));
+    const codes = await Promise.all([...servers, seeded].map(({ stop }) => stop('SIGINT')));
     expect(codes).toEqual([0, 0, 0, 0]);
     await remove();
   });
@@ -66,7 +66,7 @@ describeOnPostgres('On PostgreSQL', () => {
     await other.query('SELECT pg_advisory_lock(7210418553)');
     const waiting = startServing(env);
     await waiting.printed(/waiting for another instance, which applies migrations/);
-    const code = waiting.stop('SIGTERM');
+    const code = waiting.stop('SIGINT');
     expect(await code).toBe(0);
     await other.end();
     expect(waiting.stdout()).not.toContain('ready at');

@@ -16,7 +16,7 @@ describe.each([
     const production = { NODE_ENV: 'production', SESSION_PASSWORD };
     server = await serve({ ...env, ...production, ...ide });
   });
-  afterAll(() => server?.stop('SIGTERM'));
+  afterAll(() => server?.stop('SIGINT'));
 
   const explorers = Object.keys(ide).length > 0;
   test(`serves ${explorers ? 'the' : 'no'} explorers`, async () => {
@@ -66,6 +66,6 @@ describe.each([
     const response = await fetch(`${server.url}/dev/sign-in`, { redirect: 'manual' });
     expect([response.status, response.headers.get('set-cookie')]).toEqual([404, null]);
     expect(server.stdout()).not.toMatch(/neptun-session|sign-in/);
-    await server.stop('SIGTERM');
+    await server.stop('SIGINT');
   });
 });

@@ -30,7 +30,7 @@ describeOnPostgres('Secrets and personal data in logs and errors', () => {
       'ALTER DATABASE %I SET log_parameter_max_length_on_error = -1', current_database()); END $$`);
   });
   afterEach(async () => {
-    await server?.stop('SIGTERM');
+    await server?.stop('SIGINT');
     await admin.end();
     await database.remove();
   });
@@ -64,7 +64,7 @@ describeOnPostgres('Secrets and personal data in logs and errors', () => {
     }
     expect(statuses).toContain(status);
     expect([...returned].filter((canary) => !ECHOED.test(canary))).toEqual([]);
-    await server.stop('SIGTERM');
+    await server.stop('SIGINT');
     const printed = server.stdout() + server.stderr();
     // Each parsed request is logged, and the failure, if any.
     expect(printed.split('request answered').length).toBeGreaterThan(REQUESTS.length / 2);

@@ -1,6 +1,6 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { open, readdir, rm } from 'node:fs/promises';
+import { open, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import pg from 'pg';
 import { EmbeddedPool } from '../../src/database/embedded-pool.js';
-import { cli, serve } from '../cli/process.js';
+import { cli, serve, until } from '../cli/process.js';
 import { createCluster, findPostgres, type PostgresCluster } from '../helpers/postgres-cluster.js';
 import { PASSWORD } from '../helpers/server.js';
 import { size } from '../helpers/size.js';
@@ -109,6 +109,32 @@ async function withServer(cluster: PostgresCluster): Promise<void> {
   expect(rows[0].count).toBe(acknowledged);
   await writer.end();
 }
+
+test('the log on a full disk: lines wait, and follow when there is room', async () => {
+  await fill();
+  const path = join(disk, 'log');
+  const log = await open(path, 'a');
+  const script = `
+    const { createLog } = await import('${join(process.cwd(), 'dist/src/server.js')}');
+    const log = createLog({ logLevel: 'info' });
+    for (let n = 0; ; n++) {
+      log.info({ n }, 'x'.repeat(100));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', log.fd, 'ignore'],
+  });
+  // So that lines wait.
+  await sleep(3_000);
+  await free();
+  const lines = async () => (await readFile(path, 'utf8')).split('\n').slice(0, -1);
+  await until(async () => (await lines()).length > 200);
+  child.kill('SIGKILL');
+  await log.close();
+  for (const [index, line] of (await lines()).entries())
+    expect(JSON.parse(line)).toMatchObject({ n: index });
+});
 
 test('the embedded database on a full disk: the first start fails with a message, the next one succeeds', async () => {
   await resize(16);

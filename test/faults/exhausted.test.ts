@@ -22,7 +22,7 @@ beforeAll(async () => {
   callers = await addCallers(database.env.DATABASE_URL as string, 200);
 });
 afterAll(async () => {
-  await server?.stop('SIGTERM');
+  await server?.stop('SIGINT');
   await database?.remove();
 });
 

@@ -29,7 +29,7 @@ beforeAll(async () => {
   [caller] = (await addCallers(database.env.DATABASE_URL as string, 1)) as [Caller];
 });
 afterAll(async () => {
-  await server?.stop('SIGTERM');
+  await server?.stop('SIGINT');
   await database?.remove();
 });
 

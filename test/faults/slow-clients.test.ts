@@ -93,7 +93,7 @@ describeOnPostgres(`${CONNECTIONS} slow clients`, () => {
     port = Number(new URL(server.url).port);
   });
   afterAll(async () => {
-    await server?.stop('SIGTERM');
+    await server?.stop('SIGINT');
     await database?.remove();
   });
 

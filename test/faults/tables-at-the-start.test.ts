@@ -53,5 +53,5 @@ test('a start whose database was away stays up, says at /ready what is wrong, an
   await until(async () => (await ready()).status === 200);
   // The log is written asynchronously, and the banner may overtake it.
   await Promise.all([server.printed(/of another program/), server.printed(/ready at/)]);
-  expect(await server.stop('SIGTERM')).toBe(0);
+  expect(await server.stop('SIGINT')).toBe(0);
 }, 60_000);

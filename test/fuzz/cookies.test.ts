@@ -206,7 +206,7 @@ describe('Cookies over HTTP', () => {
     });
     sealed = await sealSession('ada', PASSWORD, 0);
   });
-  afterAll(() => server?.stop('SIGTERM'));
+  afterAll(() => server?.stop('SIGINT'));
 
   const ask = async (cookie: string) => {
     const head = `GET /api/users/ada/installations HTTP/1.1\r\nHost: a\r\nConnection: close\r\n`;

@@ -33,7 +33,7 @@ beforeAll(async () => {
   requests = validRequests(await cookieOf('someone', SESSION_PASSWORD));
 });
 afterAll(async () => {
-  await server?.stop('SIGTERM');
+  await server?.stop('SIGINT');
   await database?.remove();
 });
 

@@ -117,7 +117,7 @@ describe.each([
     }
   });
   afterAll(async () => {
-    await server?.stop('SIGTERM');
+    await server?.stop('SIGINT');
     await database?.remove();
   });
 

@@ -15,7 +15,7 @@ describe('Findings of graphql-cop in production', () => {
     const production = { NODE_ENV: 'production', SESSION_PASSWORD: 'p'.repeat(32) };
     server = await serve({ ...env, ...production, HOST: '127.0.0.1', LOG_LEVEL: 'warn' });
   });
-  afterAll(() => server?.stop('SIGTERM'));
+  afterAll(() => server?.stop('SIGINT'));
 
   async function send(init: RequestInit & { search?: string }) {
     const { search = '', ...request } = init;

@@ -20,7 +20,8 @@ test('each request is logged once, with its X-Request-Id', async () => {
     const response = await fetch(`${server.url}${path}`, { ...init, headers });
     expect(response.headers.get('x-request-id')).toBe(`mine-${index}`);
   }
-  await server.stop('SIGTERM');
+  await server.stop('SIGINT');
+  expect(server.stdout()).toMatch(/"msg":"ending"\}\n$/);
   const lines = server
     .stdout()
     .split('\n')

@@ -1,5 +1,11 @@
 import { expect, test } from '@jest/globals';
-import { operations, requests, sessions, statements } from '../../src/observability/events.js';
+import {
+  droppedLines,
+  operations,
+  requests,
+  sessions,
+  statements,
+} from '../../src/observability/events.js';
 import { sealSession } from '../../src/session/seal-session.js';
 import { createDatabase, describeOnEachDatabase } from '../helpers/databases.js';
 import { exchange, statusesOf } from '../helpers/raw-http.js';
@@ -150,6 +156,15 @@ describeOnEachDatabase('Metrics', (kind) => {
     expect(/^database_connections_awaited 0$/m.test(text)).toBe(kind === 'PostgreSQL');
     expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds /m);
     expect(text).toMatch(/^process_resident_memory_bytes /m);
+  });
+
+  test('count lines of the log that were lost, and requests that the parser refuses', async () => {
+    const series = ['log_lines_dropped_total', request('(none)', '(none)', 400)];
+    const grown = await growth(server(), series, async () => {
+      droppedLines.publish(1);
+      await exchange(server().url, 'no HTTP\r\n\r\n', 5_000);
+    });
+    expect(grown).toEqual([1, 1]);
   });
 
   test('contain no user id and no secret', async () => {

@@ -61,7 +61,7 @@ test('no part of a valid or forged cookie is logged at level trace', async () =>
       await fetch(`${served.url}/api/users/logged-user/installations`, { headers });
     }
   }
-  await served.stop('SIGTERM');
+  await served.stop('SIGINT');
   await database.remove();
   const printed = served.stdout() + served.stderr();
   for (const status of [404, 401]) {
