@@ -163,7 +163,7 @@ describe('While the server runs', () => {
     callers = await addCallers(env.DATABASE_URL, 3);
   });
   afterAll(async () => {
-    expect(await server.stop('SIGTERM')).toBe(0);
+    expect(await server.stop('SIGINT')).toBe(0);
   });
 
   test.each(WAYS)(
@@ -221,7 +221,7 @@ describe('At the start', () => {
       expect((await ready(url)).status).toBe(200);
       const reported = linesOf(server, 0).filter(({ msg }) => reason.test(msg));
       expect(reported).toHaveLength(1);
-      expect(await server.stop('SIGTERM')).toBe(0);
+      expect(await server.stop('SIGINT')).toBe(0);
     },
     30_000,
   );
@@ -230,6 +230,6 @@ describe('At the start', () => {
     const server = startServing({ DATABASE_URL: `${env.DATABASE_URL}?sslmode=require` });
     const [, url = ''] = await server.printed(/Server listening at (http:[^"]+)/);
     expect((await ready(url)).reason).toMatch(unreachable('does not support SSL'));
-    expect(await server.stop('SIGTERM')).toBe(0);
+    expect(await server.stop('SIGINT')).toBe(0);
   });
 });

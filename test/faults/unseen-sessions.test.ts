@@ -38,7 +38,7 @@ beforeAll(async () => {
   await client.end();
 });
 afterAll(async () => {
-  await server?.stop('SIGTERM');
+  await server?.stop('SIGINT');
   await database?.remove();
 });
 

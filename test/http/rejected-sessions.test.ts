@@ -35,7 +35,7 @@ async function sendAll(env: Record<string, string>): Promise<Line[]> {
     expect(response.status).toBe(401);
     answers.add(await response.text());
   }
-  await server.stop('SIGTERM');
+  await server.stop('SIGINT');
   await database.remove();
   // They do not tell the reasons apart.
   expect(answers.size).toBe(1);
