@@ -17,7 +17,10 @@ export function checkProtocol(app: FastifyInstance): void {
   );
   app.server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
     logRefusal(app.log, null, 405);
-    socket.end(rawRefusal(405, { allow: 'GET, HEAD, OPTIONS, POST' }));
+    // Node.js has removed its own listeners: an error would end the process, and nothing would close the socket.
+    socket.on('error', () => socket.destroy());
+    const refusal = rawRefusal(405, { allow: 'GET, HEAD, OPTIONS, POST' });
+    socket.end(refusal, () => socket.destroy());
   });
   app.addHook('onRequest', ({ headers: { host, expect }, raw }, _reply, done) => {
     // RFC 9112 §3.2.

@@ -29,8 +29,12 @@ export async function limitRates(
     enableDraftSpec: true,
     keyGenerator: (request) =>
       request.context.viewer ? `user ${request.context.viewer.id}` : networkOf(request.ip),
-    // A CORS preflight (Fetch §4.8) carries no cookie and costs nothing.
-    allowList: (request) => limitOf(request) === null || request.method === 'OPTIONS',
+    // A CORS preflight (Fetch §4.8) carries no cookie and costs nothing. A session whose seal was not opened may be valid:
+    // it is refused with 503 by shed-load.ts, and does not count for its address.
+    allowList: (request) =>
+      limitOf(request) === null ||
+      request.method === 'OPTIONS' ||
+      request.context.rejection === 'unchecked',
     max: (request) => limitOf(request) ?? Number.POSITIVE_INFINITY,
     errorResponseBuilder: () => new CodedError('RATE_LIMITED'),
   });

@@ -7,6 +7,9 @@ const MAX_UNSENT = 32 * 1024 * 1024;
 /** Bytes. Smaller answers fit in the buffers of the operating system. */
 const LARGE = 4 * 1024;
 
+/** Pipelined requests of one connection that wait for answers before them: no client sends as many. */
+const MAX_HELD = 100;
+
 interface UnsentAnswer {
   socket: Socket;
   bytes: number;
@@ -32,13 +35,20 @@ export function limitUnsentAnswers(app: FastifyInstance): void {
   };
 
   // Node.js hands over pipelined requests at once, with a response that has no socket before its turn.
-  app.addHook('onRequest', (_request, { raw }, done) => {
-    if (raw.socket === null) raw.once('socket', () => done());
-    else done();
+  const held = new WeakMap<Socket, number>();
+  app.addHook('onRequest', ({ raw: { socket } }, { raw }, done) => {
+    if (raw.socket !== null) return done();
+    const count = (held.get(socket) ?? 0) + 1;
+    held.set(socket, count);
+    if (count > MAX_HELD) return void socket.destroy();
+    raw.once('socket', () => {
+      held.set(socket, (held.get(socket) ?? 1) - 1);
+      done();
+    });
   });
   app.addHook<string | Buffer | null>('onSend', (request, reply, payload, done) => {
     const size = payload?.length ?? 0;
-    if (size > LARGE) {
+    if (size > LARGE && !reply.raw.closed) {
       const answer = { socket: request.raw.socket, bytes: size, since: performance.now() };
       unsent.add(answer);
       bytes += size;
