@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { warningsOf } from './config-warnings.js';
 import { faultOfDatabaseUrl, withPlainSslMode } from './database/database-url.js';
 import { type Environment, isWritableFolder, processEnvironment } from './environment.js';
+import { privateKeyOf, readPrivateKey } from './github/private-key.js';
 import { type Operations, readManifest } from './graphql/operations-manifest.js';
 import { isAddressOrNetwork, isHost } from './http/address.js';
 import { faultOfOrigin, originOf } from './http/origin.js';
@@ -27,6 +28,7 @@ export class ConfigError extends Error {
 }
 
 const DEFAULT_DATA_DIR = '.data';
+const DEFAULT_GITHUB_API_URL = 'https://api.github.com';
 
 const without =
   (faultOf: (value: string) => string | null) =>
@@ -49,6 +51,13 @@ const wholeNumber = (min: number, max: number) =>
 const password = text.pipe(
   z.string().min(MIN_LENGTH, `must have ${MIN_LENGTH} characters or more`),
 );
+const privateKey = (read: (value: string) => string | null, message: string) =>
+  z.string().transform((value, context) => {
+    const key = read(value);
+    if (key !== null) return key;
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  });
 const oneOf = <const Names extends readonly string[]>(names: Names, message: string) =>
   text.pipe(z.enum(names, message));
 const flag = oneOf(['true', 'false'], 'must be true or false').transform((name) => name === 'true');
@@ -86,6 +95,22 @@ const Variables = z
     ),
     GRAPHQL_IDE: flag.optional(),
     OPERATIONS_MANIFEST: text.transform(readOperations).optional(),
+    GITHUB_APP_ID: wholeNumber(1, Number.MAX_SAFE_INTEGER).transform(String).optional(),
+    GITHUB_APP_PRIVATE_KEY: privateKey(
+      privateKeyOf,
+      'must be the App’s private key: PEM, also with \\n for its line breaks, or as base64',
+    ).optional(),
+    GITHUB_APP_PRIVATE_KEY_FILE: privateKey(
+      readPrivateKey,
+      'must be the path of a file with the App’s private key, in PEM or base64',
+    ).optional(),
+    GITHUB_WEBHOOK_SECRET: text.optional(),
+    GITHUB_WEBHOOK_SECRET_PREVIOUS: text.optional(),
+    GITHUB_API_URL: text
+      .refine(isApiUrl, 'must be a URL, such as https://github.example.com/api/v3')
+      .transform((url) => url.replace(/\/+$/, ''))
+      .optional(),
+    GITHUB_SYNC_INTERVAL: wholeNumber(0, 7 * 86_400).optional(),
     KEEP_ALIVE_TIMEOUT: wholeNumber(1, 86_400).default(72),
     SHUTDOWN_DELAY: wholeNumber(0, 15).default(0),
     NODE_ENV: oneOf(
@@ -119,6 +144,27 @@ const Variables = z
       isWritableFolder(DATA_DIR ?? DEFAULT_DATA_DIR),
     fault('DATA_DIR', 'must be a folder that this process may write, or can make'),
   )
+  .refine(
+    ({ GITHUB_APP_PRIVATE_KEY, GITHUB_APP_PRIVATE_KEY_FILE }) =>
+      !(GITHUB_APP_PRIVATE_KEY && GITHUB_APP_PRIVATE_KEY_FILE),
+    fault('GITHUB_APP_PRIVATE_KEY_FILE', 'must not be set beside GITHUB_APP_PRIVATE_KEY'),
+  )
+  .superRefine((env, context) => {
+    const needs = (name: keyof typeof env, others: readonly (keyof typeof env)[]) => {
+      if (env[name] !== undefined && others.every((other) => env[other] === undefined))
+        context.addIssue({
+          code: 'custom',
+          path: [name],
+          message: `is nothing without ${others.join(' or ')}`,
+        });
+    };
+    const key = ['GITHUB_APP_PRIVATE_KEY', 'GITHUB_APP_PRIVATE_KEY_FILE'] as const;
+    needs('GITHUB_APP_ID', [...key, 'GITHUB_WEBHOOK_SECRET']);
+    for (const name of key) needs(name, ['GITHUB_APP_ID']);
+    needs('GITHUB_WEBHOOK_SECRET', ['GITHUB_APP_ID']);
+    needs('GITHUB_WEBHOOK_SECRET_PREVIOUS', ['GITHUB_WEBHOOK_SECRET']);
+    for (const name of ['GITHUB_API_URL', 'GITHUB_SYNC_INTERVAL'] as const) needs(name, key);
+  })
   .refine(
     ({ PORT, METRICS_PORT }) => PORT !== METRICS_PORT || PORT === 0,
     fault('METRICS_PORT', 'must not be PORT'),
@@ -178,9 +224,35 @@ function toConfig(env: z.output<typeof Variables>, warnings: readonly string[]) 
     /** Seconds between the stop signal and the last accepted request. */
     shutdownDelay: env.SHUTDOWN_DELAY,
     logLevel: env.LOG_LEVEL,
+    /** The GitHub App; `null`: what GitHub says is not kept. */
+    github: env.GITHUB_APP_ID === undefined ? null : githubConfigOf(env, env.GITHUB_APP_ID),
     /** What is probably a mistake. */
     warnings,
   };
+}
+
+function githubConfigOf(env: z.output<typeof Variables>, appId: string) {
+  const { GITHUB_WEBHOOK_SECRET: secret, GITHUB_WEBHOOK_SECRET_PREVIOUS: previous } = env;
+  return {
+    appId,
+    /** PEM, PKCS #8; `null`: GitHub is not asked, and only payloads are believed. */
+    privateKey: env.GITHUB_APP_PRIVATE_KEY ?? env.GITHUB_APP_PRIVATE_KEY_FILE ?? null,
+    /** The present one and, while it is rotated, the one before; empty: no webhooks. */
+    webhookSecrets: [secret, previous].filter((text) => text !== undefined),
+    /** Without a trailing slash. */
+    apiUrl: env.GITHUB_API_URL ?? DEFAULT_GITHUB_API_URL,
+    /** Seconds; `null`: no sync by a timer. */
+    syncInterval: env.GITHUB_SYNC_INTERVAL || null,
+  };
+}
+
+export type GithubConfig = ReturnType<typeof githubConfigOf>;
+
+function isApiUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return (
+    url !== null && /^https?:$/.test(url.protocol) && !(url.username || url.search || url.hash)
+  );
 }
 
 /** Files for `docker --env-file` keep quotes; a quote without its partner takes in the next lines. */

@@ -1,6 +1,7 @@
 import { CreateUsersAndInstallations1711000000000 } from './1711000000000-create-users-and-installations.js';
 import { IndexReads1795000000000 } from './1795000000000-index-reads.js';
 import { AddInstallationAccounts1796000000000 } from './1796000000000-add-installation-accounts.js';
+import { CreateGithubFacts1797000000000 } from './1797000000000-create-github-facts.js';
 
 /** Not applied in a transaction where others use its table. */
 export const INDEX_MIGRATION = IndexReads1795000000000;
@@ -12,4 +13,4 @@ export const SHARED_TABLE_MIGRATIONS = [
   AddInstallationAccounts1796000000000,
 ];
 
-export const MIGRATIONS = [...SHARED_TABLE_MIGRATIONS];
+export const MIGRATIONS = [...SHARED_TABLE_MIGRATIONS, CreateGithubFacts1797000000000];

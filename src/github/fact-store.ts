@@ -1,0 +1,168 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type EntityManager, In } from 'typeorm';
+import { InstallationFact } from '../installations/installation-fact.entity.js';
+import { RepositoryFact } from '../repositories/repository-fact.entity.js';
+import type { InstallationFacts, RepositoryFacts } from './from-github.js';
+
+/** GitHub's own answer about one installation. */
+export interface Truth {
+  installation: InstallationFacts;
+  /** `null`: GitHub lists none of a suspended installation, and the last known stay. */
+  repositories: RepositoryList | null;
+}
+
+export interface RepositoryList {
+  listed: readonly RepositoryFacts[];
+  /** Whether these are all: a list that is truncated, or that changed between its pages, removes nothing. */
+  complete: boolean;
+}
+
+/** Rows that a write has changed. */
+export interface Changes {
+  installations: number;
+  repositories: number;
+}
+
+/** Rows of one statement: the process serves reads between two of them. */
+const CHUNK = 100;
+
+/**
+ * Locks the row of an installation, which is made where there is none. Whoever writes facts of an installation, or of
+ * its repositories, holds this lock.
+ */
+export async function lockInstallation(
+  manager: EntityManager,
+  id: string,
+): Promise<InstallationFact> {
+  await manager
+    .createQueryBuilder()
+    .insert()
+    .into(InstallationFact)
+    .values({ id })
+    .orIgnore()
+    .execute();
+  return manager.findOneOrFail(InstallationFact, {
+    where: { id },
+    lock: { mode: 'pessimistic_write' },
+  });
+}
+
+/** Writes a locked row, and outdates what was asked of GitHub before. */
+export async function updateInstallation(
+  manager: EntityManager,
+  { id }: InstallationFact,
+  changes: Partial<InstallationFact>,
+): Promise<void> {
+  await manager.update(InstallationFact, id, { ...changes, version: () => 'version + 1' });
+}
+
+/**
+ * Writes GitHub's answer, in the transaction of `manager`. Rows that do not change are not written.
+ *
+ * @param version of the row before GitHub was asked; `null`: there was none
+ * @returns `null`: something newer was written meanwhile, or the installation is deleted for good; nothing was written
+ */
+export async function writeTruth(
+  manager: EntityManager,
+  { installation, repositories }: Truth,
+  version: number | null,
+): Promise<Changes | null> {
+  const known = await lockInstallation(manager, installation.id);
+  if (known.deletedAt || known.version !== (version ?? 0)) return null;
+  const isDone = repositories?.complete !== false;
+  const facts = {
+    ...installation,
+    missingSince: null,
+    ...(isDone && { dirtySince: null, refetchAfter: null, refetchFailures: 0 }),
+  };
+  const changes = {
+    installations: Number(differs(known, facts)),
+    repositories: repositories ? await writeRepositories(manager, known, repositories) : 0,
+  };
+  if (changes.installations + changes.repositories === 0 && known.fetchedAt) return changes;
+  await updateInstallation(manager, known, {
+    ...facts,
+    ...(isDone && { fetchedAt: new Date() }),
+  });
+  return changes;
+}
+
+/** Makes these the repositories of an installation. @returns rows written or removed */
+async function writeRepositories(
+  manager: EntityManager,
+  { id }: InstallationFact,
+  { listed, complete }: RepositoryList,
+): Promise<number> {
+  const known = new Map(
+    (await manager.findBy(RepositoryFact, { installationId: id })).map((row) => [row.id, row]),
+  );
+  const ids = new Set(listed.map((repository) => repository.id));
+  const gone = complete ? [...known.keys()].filter((key) => !ids.has(key)) : [];
+  const changed = listed.filter((repository) => {
+    const row = known.get(repository.id);
+    return !row || differs(row, repository);
+  });
+  await removeRepositories(manager, id, gone);
+  await addRepositories(manager, id, changed);
+  return gone.length + changed.length;
+}
+
+/** Removes those of this installation; another one may have them by now. */
+export async function removeRepositories(
+  manager: EntityManager,
+  installationId: string,
+  ids: readonly string[],
+): Promise<void> {
+  for (const chunk of chunksOf(ids)) {
+    await manager.delete(RepositoryFact, { id: In(chunk), installationId });
+  }
+}
+
+/**
+ * Adds or overwrites repositories. Another installation that had one loses it: what was asked of GitHub for that one
+ * before is outdated, and it is asked again.
+ */
+export async function addRepositories(
+  manager: EntityManager,
+  installationId: string,
+  repositories: readonly RepositoryFacts[],
+): Promise<void> {
+  for (const chunk of chunksOf(repositories)) {
+    const ids = chunk.map(({ id }) => id);
+    const others = await manager
+      .createQueryBuilder(RepositoryFact, 'repository')
+      .select('DISTINCT repository.installationId', 'id')
+      .where('repository.id IN (:...ids) AND repository.installationId <> :installationId', {
+        ids,
+        installationId,
+      })
+      .getRawMany<{ id: string }>();
+    for (const { id } of others) await markDirty(manager, id);
+    const rows = chunk.map((repository) => ({ ...repository, installationId }));
+    await manager.upsert(RepositoryFact, rows, ['id']);
+  }
+}
+
+/** The mark, which survives a crash: GitHub will be asked for all of it. */
+export async function markDirty(
+  manager: EntityManager,
+  id: string,
+  changes: Partial<InstallationFact> = {},
+): Promise<void> {
+  await manager.update(InstallationFact, id, {
+    ...changes,
+    dirtySince: () => 'coalesce(dirty_since, now())',
+    refetchAfter: () => 'now()',
+    version: () => 'version + 1',
+  });
+}
+
+function differs(row: object, facts: object): boolean {
+  return Object.entries(facts).some(
+    ([name, value]) => !isDeepStrictEqual(row[name as keyof typeof row], value),
+  );
+}
+
+function* chunksOf<Item>(items: readonly Item[]): Generator<Item[]> {
+  for (let start = 0; start < items.length; start += CHUNK) yield items.slice(start, start + CHUNK);
+}
