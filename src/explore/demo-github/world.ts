@@ -1,0 +1,78 @@
+import { Deliveries } from './deliveries.js';
+import { SENDER } from './json.js';
+import type { Account, App, Installation, Repository } from './model.js';
+
+/** Beyond 2^31 and 2^32, as GitHub's ids are or will be. */
+const FIRST_ID = 4_294_967_300;
+
+/** What is so at GitHub: the true state that its API shows, and its actions change. */
+export class World {
+  readonly apps: App[] = [];
+  readonly accounts: Account[] = [];
+  readonly repositories = new Set<Repository>();
+  readonly installations = new Map<number, Installation>();
+  readonly deliveries: Deliveries;
+  /** Of tests, which go ahead in time. */
+  now: () => Date = () => new Date();
+  #lastId = FIRST_ID;
+
+  constructor() {
+    this.deliveries = new Deliveries(() => this.now());
+  }
+
+  nextId(): number {
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+
+  addApp(app: Partial<App> & Pick<App, 'publicKey'>): App {
+    const id = app.id ?? 1_000_001 + this.apps.length;
+    const added: App = {
+      id,
+      slug: `demo-app-${id}`,
+      name: `Demo App ${id}`,
+      clientId: `Iv23li${id}`,
+      permissions: { metadata: 'read', members: 'read' },
+      events: ['installation_target', 'meta', 'organization', 'public', 'repository'],
+      owner: SENDER,
+      webhook: null,
+      ...app,
+    };
+    this.apps.push(added);
+    return added;
+  }
+
+  addAccount(login: string, type: Account['type'] = 'Organization'): Account {
+    const account = { id: this.nextId(), login, type };
+    this.accounts.push(account);
+    return account;
+  }
+
+  /** By its present login. */
+  account(login: string): Account | undefined {
+    return this.accounts.find((account) => account.login === login);
+  }
+
+  repositoriesOf(owner: Account): Repository[] {
+    return [...this.repositories].filter((repository) => repository.owner === owner);
+  }
+
+  /** In the order of their ids, as GitHub lists them. */
+  installationsOf(of: App | Account): Installation[] {
+    return [...this.installations.values()].filter(
+      ({ app, account }) => app === of || account === of,
+    );
+  }
+
+  reached({ account, selected }: Installation): Repository[] {
+    const all = this.repositoriesOf(account);
+    return selected ? all.filter((repository) => selected.has(repository)) : all;
+  }
+
+  /** Those that hear of a repository. */
+  reaching(repository: Repository): Installation[] {
+    return this.installationsOf(repository.owner).filter(
+      ({ selected }) => !selected || selected.has(repository),
+    );
+  }
+}
