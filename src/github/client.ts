@@ -18,6 +18,8 @@ export interface GithubClientOptions {
   /** Without a trailing slash. */
   apiUrl: string;
   log: Pick<FastifyBaseLogger, 'warn'>;
+  /** Seconds that a request waits for a rate limit; one that would wait longer fails. */
+  longestWait?: number;
   /** Milliseconds that a second of the pauses between tries takes: less in tests. */
   second?: number;
 }
@@ -26,6 +28,10 @@ export interface GithubClientOptions {
 const REQUEST_TIMEOUT = 30_000;
 /** Tries of a request that a rate limit has refused; the header of each refusal says how long to wait. */
 const RATE_LIMIT_TRIES = 3;
+/** Seconds: the longest that a limit lasts. */
+const RATE_LIMIT_WINDOW = 3600;
+/** What another try does not mend, and 429, whose header tells when to try. */
+const NOT_RETRIED = [400, 401, 403, 404, 410, 422, 429, 451];
 
 /** @returns clients that share tokens and rate limits: the App's own, and one for each installation */
 export function createGithubClient({
@@ -33,6 +39,7 @@ export function createGithubClient({
   privateKey,
   apiUrl,
   log,
+  longestWait = Number.POSITIVE_INFINITY,
   second = 1000,
 }: GithubClientOptions) {
   const waits = (
@@ -41,14 +48,15 @@ export function createGithubClient({
     _octokit: unknown,
     tries: number,
   ) => {
+    if (tries >= RATE_LIMIT_TRIES || retryAfter > longestWait) return false;
     log.warn({ url, seconds: retryAfter }, 'GitHub’s rate limit is reached: the request waits');
-    return tries < RATE_LIMIT_TRIES;
+    return true;
   };
   const options = {
     baseUrl: apiUrl,
     userAgent: `installations-server/${VERSION}`,
     authStrategy: createAppAuth,
-    retry: { retryAfterBaseValue: second },
+    retry: { retryAfterBaseValue: second, doNotRetry: NOT_RETRIED },
     throttle: { onRateLimit: waits, onSecondaryRateLimit: waits, retryAfterBaseValue: second },
     request: { fetch: fetchFromGithub },
     log: { debug() {}, info() {}, warn() {}, error() {} },
@@ -63,10 +71,32 @@ export function createGithubClient({
         installationId: Number(installationId),
         factory: (auth: object) => new GithubOctokit({ ...options, auth }),
       })) as GithubClient,
+    /** GitHub may withdraw a token before it expires. */
+    async renewToken(installationId: string): Promise<void> {
+      await app.auth({
+        type: 'installation',
+        installationId: Number(installationId),
+        refresh: true,
+      });
+    },
   };
 }
 
 export type GithubClients = ReturnType<typeof createGithubClient>;
+
+/** @returns the seconds that GitHub wants to be left alone; `null`: the error is no rate limit */
+export function rateLimitOf(error: unknown): number | null {
+  const { status, response } = error as {
+    status?: unknown;
+    response?: { headers?: Record<string, unknown> };
+  };
+  if (status !== 403 && status !== 429) return null;
+  const headers = response?.headers ?? {};
+  const reset = headers['x-ratelimit-remaining'] === '0' ? headers['x-ratelimit-reset'] : 0;
+  // A second more, as the reset has whole ones.
+  const seconds = Number(headers['retry-after'] ?? Number(reset) + 1 - Date.now() / 1000);
+  return seconds > 0 ? Math.min(seconds, RATE_LIMIT_WINDOW) : null;
+}
 
 /** A redirect might lead the App's token to another host. */
 function fetchFromGithub(url: string, init: RequestInit): Promise<Response> {

@@ -87,6 +87,28 @@ export async function writeTruth(
   return changes;
 }
 
+/**
+ * Hides an installation that GitHub does not know, until it does.
+ *
+ * @param version of the row before GitHub was asked
+ * @returns whether it was written: nothing newer was written meanwhile
+ */
+export async function writeMissing(
+  manager: EntityManager,
+  id: string,
+  version: number,
+): Promise<boolean> {
+  const known = await lockInstallation(manager, id);
+  if (known.deletedAt || known.version !== version) return false;
+  await updateInstallation(manager, known, {
+    missingSince: known.missingSince ?? new Date(),
+    dirtySince: null,
+    refetchAfter: null,
+    refetchFailures: 0,
+  });
+  return true;
+}
+
 /** Makes these the repositories of an installation. @returns rows written or removed */
 async function writeRepositories(
   manager: EntityManager,
@@ -143,7 +165,10 @@ export async function addRepositories(
   }
 }
 
-/** The mark, which survives a crash: GitHub will be asked for all of it. */
+/**
+ * The mark, which survives a crash: GitHub will be asked for all of it. Where it is asked already, that answer is
+ * outdated, and the same instance asks again.
+ */
 export async function markDirty(
   manager: EntityManager,
   id: string,
@@ -152,7 +177,7 @@ export async function markDirty(
   await manager.update(InstallationFact, id, {
     ...changes,
     dirtySince: () => 'coalesce(dirty_since, now())',
-    refetchAfter: () => 'now()',
+    refetchAfter: () => 'CASE WHEN dirty_since IS NULL THEN now() ELSE refetch_after END',
     version: () => 'version + 1',
   });
 }

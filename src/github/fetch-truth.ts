@@ -21,7 +21,13 @@ export async function fetchTruth(clients: GithubClients, id: string): Promise<Tr
   const installation = json && installationFactsOf(json);
   if (!installation) return null;
   if (installation.suspendedAt) return { installation, repositories: null };
-  return { installation, repositories: await listRepositories(await clients.ofInstallation(id)) };
+  const client = await clients.ofInstallation(id);
+  const repositories = await listRepositories(client).catch(async (error) => {
+    if (error.status !== 401) throw error;
+    await clients.renewToken(id);
+    return listRepositories(client);
+  });
+  return { installation, repositories };
 }
 
 async function fetchInstallation({ app }: GithubClients, id: string): Promise<GithubJson | null> {

@@ -33,6 +33,8 @@ export interface Fault {
   change?: (body: any) => object;
 }
 
+type FaultOf = (call: Call) => Fault | undefined | Promise<Fault | undefined>;
+
 /** What GitHub would deliver now. */
 export interface Held {
   delivery: Delivery;
@@ -48,7 +50,7 @@ export interface TestGithub extends DemoGithub {
   /** All calls of the API, such as `GET /app`. */
   calls: string[];
   /** Until the next one is set, or the test ends; it may also change the state between two calls. `null`: none. */
-  fault(faultOf: ((call: Call) => Fault | undefined) | null): void;
+  fault(faultOf: FaultOf | null): void;
   /** Makes the Apps deliver to a server. */
   deliverTo(serverUrl: string): void;
   /** From now on deliveries wait in `held`. */
@@ -94,7 +96,7 @@ export async function startGithub(): Promise<TestGithub> {
   const app = world.addApp({ publicKey: KEYS.publicKey });
   const calls: string[] = [];
   const changes = new WeakMap<object, NonNullable<Fault['change']>>();
-  let faultOf: Parameters<TestGithub['fault']>[0] = null;
+  let faultOf: FaultOf | null = null;
   let number = 0;
 
   api.addHook('onRequest', async (request, reply) => {
@@ -102,8 +104,8 @@ export async function startGithub(): Promise<TestGithub> {
     calls.push(`${request.method} ${path}`);
     number += 1;
     const query = request.query as Call['query'];
-    const fault = faultOf?.({ method: request.method, path, query, number });
-    if (fault?.delay) await sleep(fault.delay);
+    const fault = await faultOf?.({ method: request.method, path, query, number });
+    if (fault?.delay) await sleep(fault.delay, undefined, { ref: false });
     if (fault?.change) changes.set(request, fault.change);
     if (fault?.reset) {
       reply.hijack();

@@ -29,6 +29,7 @@ export function createApi(world: World): FastifyInstance {
   api.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   api.addHook('onRequest', (_request, reply, done) => {
     reply.headers({
+      date: world.now().toUTCString(),
       'x-github-request-id': randomUUID(),
       'x-ratelimit-limit': RATE_LIMIT,
       'x-ratelimit-remaining': RATE_LIMIT - 1,

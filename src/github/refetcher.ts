@@ -1,0 +1,210 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyBaseLogger } from 'fastify';
+import { type DataSource, In, IsNull, Not, Raw } from 'typeorm';
+import { InstallationFact } from '../installations/installation-fact.entity.js';
+import { type GithubClients, rateLimitOf } from './client.js';
+import { writeMissing, writeTruth } from './fact-store.js';
+import { fetchTruth } from './fetch-truth.js';
+import { repeatedTransaction } from './repeated-transaction.js';
+
+export interface RefetcherOptions {
+  dataSource: DataSource;
+  /** Of which no request waits long: a longer wait for a rate limit is kept in the database. */
+  clients: GithubClients;
+  /** Another App's installations are not asked for: GitHub would not know them. */
+  appId: string;
+  log: Pick<FastifyBaseLogger, 'warn'>;
+  /** Milliseconds that a second of its pauses takes: less in tests. */
+  second?: number;
+  /** Seconds until an installation whose instance has died is taken by another. */
+  claim?: number;
+}
+
+/** Installations that are asked for at once. */
+const CONCURRENCY = 4;
+/** Seconds between two looks for marks of other instances, and for what waits after a failure. */
+const POLL_INTERVAL = 3;
+const CLAIM = 60;
+/** Seconds after the first failure, doubled with each. */
+const PAUSE = { first: 2, longest: 300 };
+/** Failures, the last one a 404, until an installation is missing: a new one is not known everywhere at GitHub at once. */
+const MISSING_TRIES = 3;
+/** Answers in a row that are outdated as they arrive. */
+const OUTDATED_TRIES = 3;
+/** Milliseconds at the end for what is under way. */
+const GRACE = 2_000;
+
+/**
+ * Asks GitHub for the installations that are marked, and writes what it says. The marks are in the database: a crash
+ * loses none, and one instance at a time works on an installation, which it has claimed by `refetch_after`.
+ */
+export class Refetcher {
+  readonly #options: RefetcherOptions;
+  readonly #second: number;
+  readonly #claim: number;
+  readonly #underWay = new Map<string, Promise<void>>();
+  #timers: NodeJS.Timeout[] = [];
+  #isClosing = false;
+  #isClosed = false;
+  #taking: Promise<void> | null = null;
+  #takesAgain = false;
+  #pausedUntil = 0;
+  #isAway = false;
+
+  constructor(options: RefetcherOptions) {
+    this.#options = options;
+    this.#second = options.second ?? 1000;
+    this.#claim = options.claim ?? CLAIM;
+  }
+
+  start(): void {
+    const every = (seconds: number, work: () => void) =>
+      setInterval(work, seconds * this.#second).unref();
+    this.#timers = [
+      every(POLL_INTERVAL, () => this.wake()),
+      every(this.#claim / 3, () => void this.#renewClaims()),
+    ];
+    this.wake();
+  }
+
+  /** After the commit of a mark. */
+  wake(): void {
+    if (this.#taking) {
+      this.#takesAgain = true;
+      return;
+    }
+    this.#takesAgain = false;
+    this.#taking = this.#take().finally(() => {
+      this.#taking = null;
+      if (this.#takesAgain) this.wake();
+    });
+  }
+
+  /** Lets what is under way finish for a moment; the rest keeps its marks, and another instance may take it. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    const ended = Promise.resolve(this.#taking).then(() => Promise.all(this.#underWay.values()));
+    await Promise.race([ended, sleep(GRACE, undefined, { ref: false })]);
+    this.#isClosed = true;
+    await Promise.all([...this.#underWay.keys()].map((id) => this.#postpone(id, 0))).catch(
+      () => {},
+    );
+  }
+
+  /** Claims as many as may be asked for at once, and asks for them. */
+  async #take(): Promise<void> {
+    const free = CONCURRENCY - this.#underWay.size;
+    if (this.#isClosing || free === 0 || Date.now() < this.#pausedUntil) return;
+    try {
+      for (const id of await this.#claimDue(free)) {
+        const asking = this.#refetch(id).finally(() => {
+          this.#underWay.delete(id);
+          this.wake();
+        });
+        this.#underWay.set(id, asking);
+      }
+      this.#isAway = false;
+    } catch (error) {
+      if (!this.#isAway)
+        this.#options.log.warn({ err: error }, 'what GitHub says cannot be written');
+      this.#isAway = true;
+    }
+  }
+
+  #claimDue(free: number): Promise<string[]> {
+    const { dataSource, appId } = this.#options;
+    const due = {
+      dirtySince: Not(IsNull()),
+      refetchAfter: Raw((column) => `${column} <= now()`),
+      deletedAt: IsNull(),
+    };
+    return dataSource.transaction(async (manager) => {
+      const rows = await manager.find(InstallationFact, {
+        select: { id: true },
+        where: [
+          { ...due, appId },
+          { ...due, appId: IsNull() },
+        ],
+        order: { refetchAfter: 'ASC' },
+        take: free,
+        lock: { mode: 'pessimistic_write', onLocked: 'skip_locked' },
+      });
+      const ids = rows.map(({ id }) => id);
+      const claimed = { refetchAfter: this.#in(this.#claim) };
+      if (ids.length > 0) await manager.update(InstallationFact, ids, claimed);
+      return ids;
+    });
+  }
+
+  async #refetch(id: string): Promise<void> {
+    const { log } = this.#options;
+    try {
+      await this.#ask(id);
+    } catch (error) {
+      if (this.#isClosed) return;
+      log.warn({ err: error, installation: id }, 'asking GitHub has failed: it is asked again');
+      const wait = rateLimitOf(error);
+      if (wait && isOfApp(error)) this.#pausedUntil = Date.now() + wait * this.#second;
+      // Where this fails as well, the claim ends by itself.
+      await this.#fail(id, wait).catch(() => {});
+    }
+  }
+
+  /** @throws whatever GitHub or the database fails with */
+  async #ask(id: string): Promise<void> {
+    const { dataSource, clients } = this.#options;
+    for (let tries = 1; tries <= OUTDATED_TRIES; tries++) {
+      const known = await dataSource.manager.findOneBy(InstallationFact, { id });
+      if (!known?.dirtySince || known.deletedAt) return;
+      const truth = await fetchTruth(clients, id);
+      if (this.#isClosed) return;
+      if (!truth && known.refetchFailures < MISSING_TRIES - 1) break;
+      const isWritten = await repeatedTransaction(dataSource, async (manager) =>
+        truth
+          ? (await writeTruth(manager, truth, known.version)) !== null
+          : writeMissing(manager, id, known.version),
+      );
+      if (isWritten && truth?.repositories?.complete !== false) return;
+      if (isWritten) break;
+    }
+    await this.#fail(id);
+  }
+
+  /** @param wait seconds, as GitHub says */
+  async #fail(id: string, wait: number | null = null): Promise<void> {
+    const { manager } = this.#options.dataSource;
+    const { refetchFailures } = await manager.findOneByOrFail(InstallationFact, { id });
+    const pause = Math.min(PAUSE.first * 2 ** refetchFailures, PAUSE.longest);
+    await this.#postpone(id, wait ?? pause, { refetchFailures: refetchFailures + 1 });
+  }
+
+  async #postpone(id: string, seconds: number, changes = {}): Promise<void> {
+    const { manager } = this.#options.dataSource;
+    const marked = { id, dirtySince: Not(IsNull()) };
+    await manager.update(InstallationFact, marked, { ...changes, refetchAfter: this.#in(seconds) });
+  }
+
+  /** Asking may take longer than a claim: for thousands of repositories, or for a rate limit. */
+  async #renewClaims(): Promise<void> {
+    if (this.#underWay.size === 0) return;
+    const id = In([...this.#underWay.keys()]);
+    // Those that have just ended are not claimed any more.
+    const refetchAfter = Raw((column) => `${column} > now()`);
+    await this.#options.dataSource.manager
+      .update(InstallationFact, { id, refetchAfter }, { refetchAfter: this.#in(this.#claim) })
+      .catch(() => {});
+  }
+
+  /** By the database's clock, which all instances share. */
+  #in(seconds: number): () => string {
+    const milliseconds = Math.round(seconds * this.#second);
+    return () => `now() + interval '${milliseconds} milliseconds'`;
+  }
+}
+
+/** Whether GitHub refused the App itself, not one of its installations, whose rate limits are their own. */
+function isOfApp(error: unknown): boolean {
+  const { url = '' } = (error as { request?: { url?: string } }).request ?? {};
+  return /\/app(\/|$)/.test(url);
+}
