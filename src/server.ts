@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import { pino } from 'pino';
+import type { Registry } from 'prom-client';
 import { buildApp } from './app.js';
 import type { Config } from './config.js';
 import { createPool } from './database/create-pool.js';
@@ -80,7 +81,7 @@ export async function startServer(
   const connections = new Connections(app, config.shutdownDelay * 1000);
   // Only the embedded database is seeded: another one may hold real users.
   const ownDatabase = config.databaseUrl === null && config.environment !== 'production';
-  const metrics = await listenForMetrics(pool, config);
+  const metrics = await listenForMetrics(pool, github, config);
   const ready = database.open({ wait: true, prepare: ownDatabase ? seedOnce : undefined });
   void ready.then(
     () => github?.start(),
@@ -130,10 +131,16 @@ async function createGithub(
   return new Github({ ...github, dataSource, database, log });
 }
 
-async function listenForMetrics(pool: Pool, { host, metricsPort }: Config): Promise<Server | null> {
+async function listenForMetrics(
+  pool: Pool,
+  github: Github | null,
+  { host, metricsPort }: Config,
+): Promise<Server | null> {
   if (metricsPort === null) return null;
   const { createMetricsServer } = await import('./observability/metrics.js');
-  const server = createMetricsServer(pool).listen(metricsPort, host);
+  const { measureCounts } = await import('./github/gauges.js');
+  const measure = (registry: Registry) => github && measureCounts(registry, () => github.counts());
+  const server = createMetricsServer(pool, measure).listen(metricsPort, host);
   await once(server, 'listening').catch((error) => {
     throw explain(error, { host, port: metricsPort }, 'METRICS_PORT');
   });

@@ -4,9 +4,13 @@ import type { DataSource } from 'typeorm';
 import type { Database } from '../database/database.js';
 import type { Tables } from '../database/tables.js';
 import { messageOf } from '../errors.js';
-import { createGithubClient } from './client.js';
+import { fetchApp } from './app.js';
+import { fetchWebhook, findMisfits } from './app-settings.js';
+import { createGithubClient, type GithubClients } from './client.js';
+import { type Counts, readCounts } from './counts.js';
 import { findObstacle } from './fact-tables.js';
 import { Refetcher } from './refetcher.js';
+import { SyncTimer } from './sync-timer.js';
 
 export interface GithubOptions {
   appId: string;
@@ -27,13 +31,15 @@ export interface GithubOptions {
 const LOOK_INTERVAL = 2_000;
 /** Milliseconds at the end, also for a database that does not answer. */
 const STOP_TIMEOUT = 3_000;
-/** Seconds that a refetch waits for a rate limit; a longer wait is kept in the database. */
-const LONGEST_WAIT = 10;
+/** Seconds that a request waits for a rate limit; a refetch keeps a longer wait in the database. */
+const LONGEST_WAIT = { refetch: 10, sync: 3600 };
 
 /** What keeps the rows true in a running server: off while the database lacks the tables for it. */
 export class Github {
   readonly #options: GithubOptions;
   #refetcher: Refetcher | null = null;
+  #syncTimer: SyncTimer | null = null;
+  #hasBegun = false;
   #isUsable = false;
   #seen: Tables | null = null;
   #obstacle: string | null = null;
@@ -54,6 +60,11 @@ export class Github {
     this.#refetcher?.wake();
   }
 
+  /** @returns `null`: nothing is kept now */
+  async counts(): Promise<Counts | null> {
+    return this.dataSource && readCounts(this.dataSource, this.#options.appId);
+  }
+
   /** Begins as soon as the tables are there. */
   start(): void {
     this.#timer = setInterval(() => this.#look(), LOOK_INTERVAL).unref();
@@ -63,7 +74,9 @@ export class Github {
   /** Ends what asks GitHub: what is under way has a moment, and all else keeps its mark. Webhooks are served still. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    const ended = Promise.resolve(this.#looking).then(() => this.#refetcher?.close());
+    const ended = Promise.resolve(this.#looking).then(() =>
+      Promise.all([this.#refetcher?.close(), this.#syncTimer?.close()]),
+    );
     await Promise.race([ended, sleep(STOP_TIMEOUT, undefined, { ref: false })]);
   }
 
@@ -90,20 +103,65 @@ export class Github {
     if (obstacle && obstacle !== this.#obstacle)
       log.warn(`What GitHub says is not kept: ${obstacle}`);
     this.#obstacle = obstacle;
-    if (this.#isUsable && !this.#refetcher) this.#begin();
+    if (!this.#isUsable || this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#begin();
   }
 
   #begin(): void {
-    const { appId, privateKey, apiUrl, dataSource, log } = this.#options;
+    const { appId, privateKey, webhookSecrets, apiUrl, syncInterval, dataSource, log } =
+      this.#options;
+    logWhatHolds(this.#options);
     if (privateKey === null) return;
-    const clients = createGithubClient({
-      appId,
-      privateKey,
-      apiUrl,
-      log,
-      longestWait: LONGEST_WAIT,
-    });
+    const clientsWaiting = (longestWait: number) =>
+      createGithubClient({ appId, privateKey, apiUrl, log, longestWait });
+    const clients = clientsWaiting(LONGEST_WAIT.refetch);
+    const redelivers = webhookSecrets.length > 0;
     this.#refetcher = new Refetcher({ dataSource, clients, appId, log });
+    this.#syncTimer = new SyncTimer({
+      dataSource,
+      clients: clientsWaiting(LONGEST_WAIT.sync),
+      appId,
+      redelivers,
+      interval: syncInterval,
+      log,
+    });
     this.#refetcher.start();
+    this.#syncTimer.start();
+    void logMisfits(clients, appId, redelivers, log);
+  }
+}
+
+/** What the configuration can keep true, and what it cannot. */
+function logWhatHolds({ privateKey, webhookSecrets, syncInterval, log }: GithubOptions): void {
+  const bySync = syncInterval === null ? 'npm run cli -- sync' : `the sync every ${syncInterval} s`;
+  const hasWebhooks = webhookSecrets.length > 0;
+  if (hasWebhooks && privateKey !== null) {
+    const text = `Webhooks keep the installations true, and ${bySync} repairs what they missed`;
+    log.info(syncInterval === null ? `${text}: GITHUB_SYNC_INTERVAL runs it` : text);
+  } else if (hasWebhooks) {
+    log.warn(
+      'Webhooks alone are believed, as there is no GITHUB_APP_PRIVATE_KEY: what GitHub could not deliver, or delivers ' +
+        'late, is not repaired',
+    );
+  } else {
+    log.warn(
+      `Changes at GitHub are seen only by ${bySync}: GITHUB_WEBHOOK_SECRET, with a webhook of the App, shows them at once`,
+    );
+  }
+}
+
+async function logMisfits(
+  clients: GithubClients,
+  appId: string,
+  receivesWebhooks: boolean,
+  log: FastifyBaseLogger,
+): Promise<void> {
+  try {
+    const app = await fetchApp(clients, appId);
+    const misfits = findMisfits(app, await fetchWebhook(clients), receivesWebhooks);
+    for (const text of misfits) log.warn(`Settings at GitHub: ${text}`);
+  } catch (error) {
+    log.warn({ err: error }, 'the settings of the App at GitHub could not be looked at');
   }
 }
