@@ -162,7 +162,9 @@ async function serve(): Promise<void> {
 }
 
 /** Loaded only where they are used. */
-const githubCommands = () => import('./github-commands.js');
+function githubCommands() {
+  return import('./github-commands.js');
+}
 
 /** Of a command: its warnings are for the person at the terminal. */
 function configure(): Config {

@@ -18,6 +18,8 @@ function barReport() {
       if (!bar) {
         bar = progress({ max: total });
         bar.start('Asking GitHub');
+        // The bar would take Ctrl-C for itself, and exit with 0.
+        if (process.stdin.isTTY) process.stdin.setRawMode(false);
       }
       bar.advance(done - shown, `${done} of ${total} installations`);
       shown = done;

@@ -4,8 +4,8 @@ import { type DataSource, IsNull, Not, Raw } from 'typeorm';
 import { AppState } from './app-state.entity.js';
 
 /** Seconds that a sync is believed to be under way after it was last heard of. */
-const DURATION = 15;
-const RENEWAL_INTERVAL = 5;
+const DURATION = 10;
+const RENEWAL_INTERVAL = 3;
 /** Minutes after which an interrupted sync begins anew, as much has changed since. */
 const RESUMED_WITHIN = 10;
 /** Milliseconds between two looks whether the holder is alive. */

@@ -5,8 +5,8 @@ import { objectsOf, textOf } from './from-github.js';
 const OLDEST = 7;
 /** Deliveries that are looked at, the newest first. */
 const LOOKED_AT = 20_000;
-/** Redeliveries that one sync asks for. */
-const ASKED_FOR = 1_000;
+/** Redeliveries that one sync asks for: one a second, as GitHub wants. */
+const ASKED_FOR = 300;
 /** Attempts that GitHub lists of an event, after which it is given up. */
 const ATTEMPTS = 3;
 

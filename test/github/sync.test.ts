@@ -1,0 +1,365 @@
+import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import type { DataSource } from 'typeorm';
+import type { Installation } from '../../src/explore/demo-github/model.js';
+import { AppState } from '../../src/github/app-state.entity.js';
+import { createGithubClient } from '../../src/github/client.js';
+import { lockInstallation, markDirty } from '../../src/github/fact-store.js';
+import { privateKeyOf } from '../../src/github/private-key.js';
+import { type SyncOptions, sync } from '../../src/github/sync.js';
+import { InstallationFact } from '../../src/installations/installation-fact.entity.js';
+import { RepositoryFact } from '../../src/repositories/repository-fact.entity.js';
+import { createDatabase, describeOnEachDatabase, type TestDatabase } from '../helpers/databases.js';
+import { KEYS, randomOf, startGithub, type TestGithub } from '../helpers/github.js';
+import { startTestServer, type TestServer } from '../helpers/server.js';
+
+describeOnEachDatabase('A sync', (kind) => {
+  let github: TestGithub;
+  let database: TestDatabase;
+  let server: TestServer;
+  let dataSource: DataSource;
+
+  beforeAll(async () => {
+    database = await createDatabase(kind);
+    server = await startTestServer(database);
+    await server.ready;
+    dataSource = server.database.dataSource;
+  });
+  // Each test has a GitHub and tables of its own, as a sync compares all.
+  let isFresh = false;
+  const fresh = async () => {
+    github = await startGithub();
+    isFresh = true;
+    await dataSource.query(
+      'TRUNCATE github_fact_repository, github_fact_installation, github_app_state, github_delivery CASCADE',
+    );
+  };
+  afterEach(async () => {
+    if (isFresh) await github.close();
+    isFresh = false;
+  });
+  afterAll(async () => {
+    await server?.close();
+    await database?.remove();
+  });
+
+  const run = (options: Partial<SyncOptions> = {}) =>
+    sync({
+      dataSource,
+      clients: clients(),
+      appId: String(github.app.id),
+      redelivers: false,
+      signal: new AbortController().signal,
+      ...options,
+    });
+
+  const clients = (appId = github.app.id) =>
+    createGithubClient({
+      appId: String(appId),
+      privateKey: privateKeyOf(KEYS.pem) as string,
+      apiUrl: github.url,
+      log: { warn: jest.fn() },
+      second: 5,
+    });
+
+  let accounts = 0;
+  function install(repositories = 1): Installation {
+    const { world, actions, app } = github;
+    accounts += 1;
+    const account = world.addAccount(`organization-${accounts}`);
+    for (let index = 0; index < repositories; index++)
+      actions.createRepository(account, { name: `repository-${index}` });
+    return actions.install(app, account);
+  }
+
+  const mark = ({ id }: { id: number }) =>
+    dataSource.transaction(async (manager) => {
+      await lockInstallation(manager, String(id));
+      await markDirty(manager, String(id));
+    });
+
+  /** What the database has, as the state that GitHub would show. */
+  async function kept() {
+    const facts = await dataSource.manager.find(InstallationFact, { order: { id: 'ASC' } });
+    const repositories = await dataSource.manager.find(RepositoryFact, { order: { id: 'ASC' } });
+    return facts
+      .filter((fact) => !fact.deletedAt && !fact.missingSince)
+      .map((fact) => ({
+        id: fact.id,
+        login: fact.accountLogin,
+        suspended: fact.suspendedAt !== null,
+        repositories: repositories
+          .filter(({ installationId }) => installationId === fact.id)
+          .map(({ owner, name, isPrivate }) => ({ name: `${owner}/${name}`, isPrivate })),
+      }));
+  }
+
+  function truth() {
+    const { world, app } = github;
+    return world.installationsOf(app).map((installation) => ({
+      id: String(installation.id),
+      login: installation.account.login,
+      suspended: installation.suspendedAt !== null,
+      repositories: world.reached(installation).map(({ owner, name, visibility }) => ({
+        name: `${owner.login}/${name}`,
+        isPrivate: visibility !== 'public',
+      })),
+    }));
+  }
+
+  const state = () => dataSource.manager.findOneBy(AppState, { appId: String(github.app.id) });
+  const missing = async () =>
+    (await dataSource.manager.find(InstallationFact))
+      .filter(({ missingSince }) => missingSince)
+      .map(({ id }) => Number(id));
+
+  test('fills empty tables, and writes nothing where nothing has changed', async () => {
+    await fresh();
+    for (const count of [0, 1, 3, 120]) install(count);
+    expect(await run()).toMatchObject({ checked: 4, changed: 4, repaired: 0, failed: 0 });
+    expect(await kept()).toEqual(truth());
+    const before = await dataSource.manager.find(InstallationFact);
+    expect(await run()).toMatchObject({ checked: 4, changed: 0 });
+    expect(await dataSource.manager.find(InstallationFact)).toEqual(before);
+    expect(await state()).toMatchObject({
+      slug: github.app.slug,
+      syncedAt: expect.any(Date),
+      syncStartedAt: null,
+      leaseHolder: null,
+      syncSummary: { checked: 4, changed: 0 },
+    });
+  });
+
+  test('repairs what no delivery told, and clears marks', async () => {
+    await fresh();
+    const [renamed, suspended, grown, marked, same] = [1, 2, 3, 1, 1].map((count) =>
+      install(count),
+    );
+    await run();
+    const { actions, world } = github;
+    actions.renameAccount((renamed as Installation).account, 'renamed');
+    actions.suspend(suspended as Installation);
+    actions.deleteRepository(world.repositoriesOf((grown as Installation).account)[0] as never);
+    actions.createRepository((grown as Installation).account, {
+      name: 'new',
+      visibility: 'private',
+    });
+    await mark(marked as Installation);
+    expect(await run()).toMatchObject({ checked: 5, changed: 4, repaired: 3, missing: 0 });
+    expect(await kept()).toEqual(truth());
+    const facts = await dataSource.manager.find(InstallationFact);
+    expect(facts.filter(({ dirtySince }) => dirtySince)).toEqual([]);
+    expect(same).toBeDefined();
+  });
+
+  test('keeps the repositories of a suspended installation', async () => {
+    await fresh();
+    const installation = install(3);
+    await run();
+    github.actions.suspend(installation);
+    await run();
+    expect(await kept()).toEqual(truth());
+  });
+
+  test('hides what GitHub does not know, and shows it again', async () => {
+    await fresh();
+    const [installation] = [install(), install()] as [Installation, Installation];
+    await run();
+    github.world.installations.delete(installation.id);
+    expect(await run()).toMatchObject({ missing: 1 });
+    expect(await missing()).toEqual([installation.id]);
+    expect(await run()).toMatchObject({ missing: 0, changed: 0 });
+    github.world.installations.set(installation.id, installation);
+    expect(await run()).toMatchObject({ changed: 1 });
+    expect(await missing()).toEqual([]);
+  });
+
+  test('of one installation alone leaves the others', async () => {
+    await fresh();
+    const [one, other] = [install(), install()] as [Installation, Installation];
+    await run();
+    for (const { account } of [one, other])
+      github.actions.renameAccount(account, `${account.login}-renamed`);
+    expect(await run({ installation: String(one.id) })).toMatchObject({ checked: 1, changed: 1 });
+    expect((await kept()).map(({ login }) => login)).toEqual([
+      one.account.login,
+      other.account.login.replace('-renamed', ''),
+    ]);
+    await expect(run({ installation: '17' })).rejects.toThrow('no such installation');
+  });
+
+  test.each([
+    [401, () => ({ status: 401, message: 'A JSON web token could not be decoded' })],
+    [404, () => ({ status: 404, message: 'Integration not found' })],
+  ])('with a key that GitHub answers with %i changes nothing', async (_status, fault) => {
+    await fresh();
+    for (let index = 0; index < 3; index++) install();
+    await run();
+    const before = await dataSource.manager.find(InstallationFact);
+    github.fault(fault);
+    await expect(run()).rejects.toThrow(/GITHUB_APP_ID/);
+    expect(await dataSource.manager.find(InstallationFact)).toEqual(before);
+  });
+
+  test('with the key of another App changes nothing, unless it is forced', async () => {
+    await fresh();
+    const own = install();
+    await run();
+    const other = github.world.addApp({ publicKey: KEYS.publicKey });
+    const options = { clients: clients(other.id), appId: String(other.id) };
+    await expect(run(options)).rejects.toThrow('--force');
+    expect(await missing()).toEqual([]);
+    expect(await run({ ...options, force: true })).toMatchObject({ checked: 0, missing: 0 });
+    expect(await missing()).toEqual([]);
+    expect(await run(options)).toMatchObject({ checked: 0 });
+    await expect(run()).rejects.toThrow('--force');
+    await expect(run({ ...options, installation: String(own.id) })).rejects.toThrow('another App');
+  });
+
+  test('removes nothing wrongly where GitHub fails for a third of the calls, and the next one completes', async () => {
+    await fresh();
+    for (let index = 0; index < 20; index++) install(2);
+    await run();
+    const random = randomOf(7);
+    for (const installation of github.world.installationsOf(github.app).slice(0, 10))
+      github.actions.renameAccount(installation.account, `${installation.account.login}-new`);
+    github.fault(({ path, number }) =>
+      number > 2 && path !== '/app/installations' && random() < 0.34
+        ? ([{ status: 500 }, { status: 403 }, { reset: true }, { status: 404 }][
+            number % 4
+          ] as object)
+        : undefined,
+    );
+    const summary = await run();
+    expect(summary.failed).toBeGreaterThan(0);
+    expect((await kept()).length + (await missing()).length).toBe(20);
+    github.fault(null);
+    expect(await run()).toMatchObject({ failed: 0 });
+    expect(await kept()).toEqual(truth());
+  });
+
+  test('loses nothing where pages shift, are cut or repeat', async () => {
+    await fresh();
+    for (let index = 0; index < 101; index++) install(0);
+    await run();
+    let shifted = false;
+    github.fault(({ path, query }) => {
+      if (path !== '/app/installations' || query.page !== '2' || shifted) return undefined;
+      shifted = true;
+      // The first page has one fewer now, so that the second misses one.
+      const [first] = github.world.installationsOf(github.app);
+      github.world.installations.delete((first as Installation).id);
+      return undefined;
+    });
+    expect(await run()).toMatchObject({ failed: 0 });
+    expect(await missing()).toHaveLength(1);
+    expect(await kept()).toEqual(truth());
+    github.fault(({ path }) =>
+      path === '/app/installations' ? { change: (list) => list.slice(0, 5) } : undefined,
+    );
+    expect(await run()).toMatchObject({ missing: 0, failed: 0 });
+    expect(await kept()).toEqual(truth());
+  });
+
+  test('removes no repository by a list that is cut or changes between its pages', async () => {
+    await fresh();
+    const installation = install(150);
+    await run();
+    github.fault(({ path }) =>
+      path === '/installation/repositories'
+        ? { change: (body) => ({ ...body, repositories: body.repositories.slice(1) }) }
+        : undefined,
+    );
+    expect(await run()).toMatchObject({ failed: 1 });
+    expect(await kept()).toEqual(truth());
+    let moves = 0;
+    github.fault(({ path, query }) => {
+      if (path === '/installation/repositories' && query.page === '2' && moves++ < 1)
+        github.actions.createRepository(installation.account, { name: `late-${moves}` });
+      return undefined;
+    });
+    expect(await run()).toMatchObject({ failed: 0 });
+    expect(await kept()).toEqual(truth());
+  });
+
+  test('leaves what changes meanwhile to the mark', async () => {
+    await fresh();
+    const installation = install();
+    await run();
+    github.actions.renameAccount(installation.account, 'renamed-meanwhile');
+    github.fault(async ({ path }) => {
+      if (path === '/installation/repositories') await mark(installation);
+      return undefined;
+    });
+    expect(await run()).toMatchObject({ raced: 1, failed: 0 });
+    const fact = await dataSource.manager.findOneByOrFail(InstallationFact, {
+      id: String(installation.id),
+    });
+    expect(fact.dirtySince).not.toBeNull();
+  });
+
+  test('hides no more than a fifth, unless it is forced', async () => {
+    await fresh();
+    const all = Array.from({ length: 22 }, () => install(0));
+    await run();
+    for (const { id } of all.slice(0, 11)) github.world.installations.delete(id);
+    const lines: string[] = [];
+    const report = { progress() {}, line: (text: string) => void lines.push(text) };
+    expect(await run({ report })).toMatchObject({ missing: 0, failed: 1 });
+    expect(lines.join()).toMatch(/11 of 22 .* --force/);
+    expect(await missing()).toEqual([]);
+    expect(await run({ force: true })).toMatchObject({ missing: 11, failed: 0 });
+    for (const { id } of all.slice(11, 21)) github.world.installations.delete(id);
+    expect(await run()).toMatchObject({ missing: 10, failed: 0 });
+    expect(await kept()).toEqual(truth());
+  });
+
+  test('that is dry says what it would change, and writes nothing', async () => {
+    await fresh();
+    const [renamed, gone] = [install(2), install()] as [Installation, Installation];
+    await run();
+    github.actions.renameAccount(renamed.account, 'renamed-dry');
+    github.world.installations.delete(gone.id);
+    install();
+    const before = [await dataSource.manager.find(InstallationFact), await state()];
+    const lines: string[] = [];
+    const report = { progress() {}, line: (text: string) => void lines.push(text) };
+    expect(await run({ dryRun: true, report })).toMatchObject({ changed: 2, missing: 1 });
+    expect(lines).toHaveLength(3);
+    expect([await dataSource.manager.find(InstallationFact), await state()]).toEqual(before);
+  });
+
+  test('beside another one says that it is under way', async () => {
+    await fresh();
+    for (let index = 0; index < 3; index++) install();
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    github.fault(async ({ path }) => {
+      if (path.startsWith('/app/installations/')) await held;
+      return undefined;
+    });
+    const first = run();
+    await expect(run()).rejects.toThrow('under way');
+    release();
+    expect(await first).toMatchObject({ checked: 3, failed: 0 });
+  }, 20_000);
+
+  test('asks for each event again that never succeeded, three attempts in all', async () => {
+    await fresh();
+    const { app, world, actions } = github;
+    // Nobody listens there.
+    app.webhook = { url: 'http://127.0.0.1:9', secret: 'x' };
+    const installation = install(0);
+    actions.suspend(installation);
+    await world.deliveries.settled();
+    const attempts = () => world.deliveries.log.length;
+    expect(attempts()).toBe(2);
+    expect(await run({ redelivers: true })).toMatchObject({ redelivered: 2, failed: 0 });
+    await world.deliveries.settled();
+    expect(await run({ redelivers: true })).toMatchObject({ redelivered: 2 });
+    await world.deliveries.settled();
+    expect(await run({ redelivers: true })).toMatchObject({ redelivered: 0 });
+    expect(attempts()).toBe(6);
+  });
+});
