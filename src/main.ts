@@ -75,6 +75,39 @@ github
   });
 
 program
+  .command('sync')
+  .description(
+    'compare all installations of the GitHub App with GitHub; 1: some could not be checked',
+  )
+  .option('--installation <id>', 'this one alone, by GitHub’s id', githubId)
+  .option('--dry-run', 'print what would change, and write nothing')
+  .option('--force', 'also for another App than before, and if many installations would be hidden')
+  .action(async (options) => {
+    const { syncCommand } = await githubCommands();
+    process.exit((await syncCommand(configure(), options, endingSignal())) ? 0 : 1);
+  });
+
+const github = program.command('github').description('the GitHub App');
+
+github
+  .command('status')
+  .description('the App, its settings, deliveries, and what is kept; 1: something is wrong')
+  .action(async () => {
+    const { statusCommand } = await githubCommands();
+    process.exit((await statusCommand(configure())) ? 0 : 1);
+  });
+
+github
+  .command('explain')
+  .description('say why an installation is, or is not, in the list of a user')
+  .requiredOption('--user <id>', 'the user’s id', nonEmpty)
+  .option('--installation <id>', 'GitHub’s id; default: all of the user', githubId)
+  .action(async (whom) => {
+    const { explainCommand } = await githubCommands();
+    await explainCommand(configure(), whom);
+  });
+
+program
   .command('schema')
   .description('print the GraphQL schema, sorted')
   .action(() => {
@@ -145,6 +178,9 @@ async function serve<Server extends RunningServer>(
   }
 }
 
+/** Loaded only where they are used. */
+const githubCommands = () => import('./github-commands.js');
+
 /** Of a command: its warnings are for the person at the terminal. */
 function configure(): Config {
   const config = loadConfig();
@@ -171,6 +207,11 @@ function endingSignal(): AbortSignal {
 
 function nonEmpty(text: string): string {
   if (text === '') throw new InvalidArgumentError('It must not be empty.');
+  return text;
+}
+
+function githubId(text: string): string {
+  if (!/^[1-9]\d{0,17}$/.test(text)) throw new InvalidArgumentError('It must be an id of GitHub.');
   return text;
 }
 

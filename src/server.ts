@@ -3,15 +3,18 @@ import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import { pino } from 'pino';
+import type { Registry } from 'prom-client';
 import { buildApp } from './app.js';
 import type { Config } from './config.js';
 import { createPool } from './database/create-pool.js';
+import { createDataSource } from './database/data-source.js';
 import { Database } from './database/database.js';
 import { databaseName } from './database/database-name.js';
 import type { Pool } from './database/pool.js';
 import { ENTITIES } from './entities.js';
 import { createDemo, type Demo } from './explore/demo.js';
 import { seedOnce } from './explore/demo-data.js';
+import type { Github } from './github/github.js';
 import { Connections } from './http/connections.js';
 import { explain } from './http/listen.js';
 import { urlOf } from './http/loopback.js';
@@ -29,6 +32,9 @@ export const MAX_CONNECTIONS = [USER_SLOTS, ...Object.values(INSTALLATION_SLOTS)
   (sum, { shared, isolated }) => sum + shared + isolated,
   1,
 );
+
+/** Of webhooks, refetches and sync, beside those. */
+export const GITHUB_CONNECTIONS = 4;
 
 export interface RunningServer {
   /** Without a trailing slash. */
@@ -68,13 +74,19 @@ export async function startServer(
 
   const pool = createPool(config, (error) => database.report(error), MAX_CONNECTIONS);
   const database = new Database(pool, log, ENTITIES);
+  const githubPool = config.github && config.databaseUrl !== null ? createGithubPool(config) : null;
+  const github = await createGithub(config, githubPool, database, log);
   const demo = createDemo(config, { database, sessions, password });
   const app = await buildApp({ config, log, database, sessions, demo });
   const connections = new Connections(app, config.shutdownDelay * 1000);
   // Only the embedded database is seeded: another one may hold real users.
   const ownDatabase = config.databaseUrl === null && config.environment !== 'production';
-  const metrics = await listenForMetrics(pool, config);
+  const metrics = await listenForMetrics(pool, github, config);
   const ready = database.open({ wait: true, prepare: ownDatabase ? seedOnce : undefined });
+  void ready.then(
+    () => github?.start(),
+    () => {},
+  );
   // GraphQL reports SERVICE_UNAVAILABLE with HTTP 200, which a load balancer takes for success: the port
   // opens once the database is reached, or after a limited wait.
   await Promise.race([ready, sleep(OPEN_WAIT, undefined, { ref: false })]);
@@ -90,20 +102,45 @@ export async function startServer(
     database,
     async close(idleTimeout = 0) {
       database.stopOpening();
-      await connections.close(idleTimeout);
+      await Promise.all([connections.close(idleTimeout), github?.stop()]);
       metrics?.close().closeAllConnections();
       await Promise.race([
-        database.close(),
+        Promise.all([githubPool?.end(), database.close()]),
         sleep(DATABASE_DRAIN_TIMEOUT, undefined, { ref: false }),
       ]);
     },
   };
 }
 
-async function listenForMetrics(pool: Pool, { host, metricsPort }: Config): Promise<Server | null> {
+/** No read waits for it. A broken connection is replaced, and the next statement says what is wrong. */
+function createGithubPool(config: Config): Pool {
+  return createPool(config, () => {}, GITHUB_CONNECTIONS);
+}
+
+async function createGithub(
+  { github }: Config,
+  pool: Pool | null,
+  database: Database,
+  log: FastifyBaseLogger,
+): Promise<Github | null> {
+  if (!github) return null;
+  // Loaded only if enabled.
+  const { Github } = await import('./github/github.js');
+  // The embedded database has one connection.
+  const dataSource = pool ? createDataSource(pool, ENTITIES) : database.dataSource;
+  return new Github({ ...github, dataSource, database, log });
+}
+
+async function listenForMetrics(
+  pool: Pool,
+  github: Github | null,
+  { host, metricsPort }: Config,
+): Promise<Server | null> {
   if (metricsPort === null) return null;
   const { createMetricsServer } = await import('./observability/metrics.js');
-  const server = createMetricsServer(pool).listen(metricsPort, host);
+  const { measureCounts } = await import('./github/gauges.js');
+  const measure = (registry: Registry) => github && measureCounts(registry, () => github.counts());
+  const server = createMetricsServer(pool, measure).listen(metricsPort, host);
   await once(server, 'listening').catch((error) => {
     throw explain(error, { host, port: metricsPort }, 'METRICS_PORT');
   });

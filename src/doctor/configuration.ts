@@ -45,6 +45,7 @@ function describe(config: Config): string[] {
     'rate limit': config.rateLimit !== null,
     'anonymous rate limit': config.rateLimitAnonymous !== null,
     'list of operations': config.operations !== null,
+    'GitHub App': config.github !== null,
     'maximum age of sessions': config.sessionMaxAge !== null,
   };
   const names = (on: boolean) =>

@@ -26,6 +26,10 @@ export async function doctor(say: (lines: string) => void): Promise<boolean> {
   if (config === null) return false;
   if (!faulty.some((name) => name.endsWith('SESSION_PASSWORD')))
     report('Session password', await attempt(checkSessionPassword(config)));
+  if (config.github) {
+    const { checkGithubApp } = await import('./github-app.js');
+    report('GitHub App', await attempt(checkGithubApp(config.github)));
+  }
   // Without them, the configuration names another embedded database than the one that is meant.
   const meant = !faulty.includes('DATABASE_URL') && !faulty.includes('DATA_DIR');
   if (meant || config.databaseUrl !== null) await reportDatabase(config, report);

@@ -30,11 +30,19 @@ export interface PoolCounts {
   readonly waitingCount?: number;
 }
 
-/** No label names a user, and the number of time series is bounded whatever callers send. */
-export function createMetricsServer(pool: PoolCounts): Server {
+/**
+ * No label names a user, and the number of time series is bounded whatever callers send.
+ *
+ * @param measure adds what else is measured
+ */
+export function createMetricsServer(
+  pool: PoolCounts,
+  measure: (registry: Registry) => void = () => {},
+): Server {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   measurePool(registry, pool);
+  measure(registry);
   const stops = [
     listen(requests, countRequests(registry)),
     listen(sessions, countSessions(registry)),

@@ -1,0 +1,61 @@
+import type { GithubConfig } from '../config.js';
+import { messageOf } from '../errors.js';
+import { AppRefusedError, fetchApp } from '../github/app.js';
+import { fetchWebhook, findMisfits } from '../github/app-settings.js';
+import { createGithubClient, type GithubClients } from '../github/client.js';
+import { type Finding, fault, ok, warning } from './finding.js';
+
+/** Characters of a webhook secret that nobody guesses. */
+const SECRET_LENGTH = 16;
+/** Seconds between this clock and GitHub’s, which has whole seconds; it takes JWTs that are a minute off. */
+const NOTABLE = 10;
+const WRONG = 60;
+
+/** Of commands, which do not wait for a rate limit. */
+export function clientsOf(config: GithubConfig, longestWait = 0): GithubClients | null {
+  const { privateKey, ...rest } = config;
+  if (privateKey === null) return null;
+  return createGithubClient({ ...rest, privateKey, longestWait, log: { warn() {} } });
+}
+
+export async function checkGithubApp(config: GithubConfig): Promise<Finding[]> {
+  const findings = config.webhookSecrets
+    .filter((secret) => secret.length < SECRET_LENGTH)
+    .map(() =>
+      warning(`a webhook secret has fewer than ${SECRET_LENGTH} characters: openssl rand -hex 32`),
+    );
+  const clients = clientsOf(config);
+  if (!clients)
+    return [
+      ...findings,
+      warning('without a private key GitHub is not asked, and deliveries alone are believed'),
+    ];
+  try {
+    const app = await fetchApp(clients, config.appId);
+    const receives = config.webhookSecrets.length > 0;
+    const misfits = findMisfits(app, await fetchWebhook(clients), receives);
+    return [
+      ok(`${app.name} (${app.slug}): GitHub accepts the private key`),
+      ok(`permissions: ${list(Object.entries(app.permissions).map((pair) => pair.join(': ')))}`),
+      ok(`events: ${list(app.events)}`),
+      ...checkDate(app.date),
+      ...misfits.map((text) => warning(text)),
+      ...findings,
+    ];
+  } catch (error) {
+    const isRefused = error instanceof AppRefusedError;
+    const text = isRefused ? error.message : `GitHub cannot be asked: ${messageOf(error)}`;
+    return [fault(text), ...findings];
+  }
+}
+
+function checkDate(date: Date): Finding[] {
+  const seconds = Math.abs(Date.now() - date.getTime()) / 1000;
+  const text = `${seconds.toFixed(0)} s between this clock and GitHub’s`;
+  if (seconds > WRONG) return [fault(`${text}: set the clock, GitHub refuses keys by it`)];
+  return [seconds > NOTABLE ? warning(text) : ok(text)];
+}
+
+function list(names: readonly string[]): string {
+  return [...names].sort().join(', ') || 'none';
+}

@@ -1,0 +1,91 @@
+import type { DataSource } from 'typeorm';
+import type { GithubConfig } from '../config.js';
+import { messageOf } from '../errors.js';
+import { type Counts, readCounts } from '../github/counts.js';
+import { listDeliveries } from '../github/redelivery.js';
+import { type Finding, ok, warning } from './finding.js';
+import { clientsOf } from './github-app.js';
+
+/** Deliveries that GitHub is asked for: one page. */
+const DELIVERIES = 100;
+/** Seconds after which a mark should be gone. */
+const LATE = 300;
+
+const STATUS_TEXTS = {
+  active: 'active',
+  suspended: 'suspended',
+  missing: 'missing at GitHub',
+  deleted: 'uninstalled',
+  unknown: 'not asked about yet',
+};
+
+export async function checkKept(
+  dataSource: DataSource,
+  { appId, privateKey, syncInterval }: GithubConfig,
+): Promise<Finding[]> {
+  const counts = await readCounts(dataSource, appId);
+  return [
+    ok(
+      `installations: ${Object.entries(STATUS_TEXTS)
+        .map(
+          ([status, text]) =>
+            `${counts.installations[status as keyof typeof STATUS_TEXTS]} ${text}`,
+        )
+        .join(', ')}`,
+    ),
+    describeMarks(counts, privateKey !== null),
+    ok(`last delivery: ${ago(counts.lastDelivery)}`),
+    ...describeSync(counts, syncInterval),
+  ];
+}
+
+function describeMarks({ dirty, dirtyAge }: Counts, hasKey: boolean): Finding {
+  if (dirty === 0) return ok('marked, to be asked about: none');
+  const text = `marked, to be asked about: ${dirty}, the oldest for ${Math.round(dirtyAge)} s`;
+  return hasKey && dirtyAge > LATE
+    ? warning(`${text}: is a server running, and GitHub reachable?`)
+    : ok(text);
+}
+
+function describeSync({ state }: Counts, interval: number | null): Finding[] {
+  const summary = Object.entries(state?.syncSummary ?? {})
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ');
+  const text = `last complete sync: ${ago(state?.syncedAt ?? null)}${summary && ` (${summary})`}`;
+  const isLate =
+    interval !== null && state?.syncedAt && Date.now() - state.syncedAt.getTime() > 2000 * interval;
+  const findings = [isLate || !state?.syncedAt ? warning(text) : ok(text)];
+  if (state?.syncStartedAt)
+    findings.push(
+      ok(
+        `${state.leaseHolder ? 'a sync is under way' : 'a sync was interrupted'}, since ${state.syncStartedAt.toISOString()}`,
+      ),
+    );
+  return findings;
+}
+
+/** What GitHub says of the deliveries to this server. */
+export async function checkDeliveries(config: GithubConfig): Promise<Finding[]> {
+  const clients = clientsOf(config);
+  if (!clients) return [warning('GitHub tells only with a private key')];
+  try {
+    const events = await listDeliveries(clients, DELIVERIES);
+    const failed = events.filter(({ succeeded }) => !succeeded);
+    if (failed.length === 0) return [ok(`of the last ${events.length}, all have succeeded`)];
+    const last = failed.reduce((a, b) => (a.at > b.at ? a : b));
+    return [
+      warning(
+        `of the last ${events.length}, ${failed.length} never succeeded, the last one at ${last.at.toISOString()} ` +
+          `with ${last.status}: the next sync asks for them again`,
+      ),
+    ];
+  } catch (error) {
+    return [warning(messageOf(error))];
+  }
+}
+
+function ago(date: Date | null): string {
+  if (date === null) return 'none';
+  const seconds = Math.max(0, Math.round((Date.now() - date.getTime()) / 1000));
+  return `${date.toISOString()}, ${seconds} s ago`;
+}

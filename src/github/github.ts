@@ -1,0 +1,167 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyBaseLogger } from 'fastify';
+import type { DataSource } from 'typeorm';
+import type { Database } from '../database/database.js';
+import type { Tables } from '../database/tables.js';
+import { messageOf } from '../errors.js';
+import { fetchApp } from './app.js';
+import { fetchWebhook, findMisfits } from './app-settings.js';
+import { createGithubClient, type GithubClients } from './client.js';
+import { type Counts, readCounts } from './counts.js';
+import { findObstacle } from './fact-tables.js';
+import { Refetcher } from './refetcher.js';
+import { SyncTimer } from './sync-timer.js';
+
+export interface GithubOptions {
+  appId: string;
+  /** PEM, PKCS #8; `null`: GitHub is not asked. */
+  privateKey: string | null;
+  /** Empty: no webhooks. */
+  webhookSecrets: readonly string[];
+  apiUrl: string;
+  /** Seconds; `null`: no sync by a timer. */
+  syncInterval: number | null;
+  /** Apart from the connections of reads, which never wait for it; of the embedded database, the only one. */
+  dataSource: DataSource;
+  database: Pick<Database, 'tables'>;
+  log: FastifyBaseLogger;
+}
+
+/** Milliseconds between two looks whether the tables are there, or have changed. */
+const LOOK_INTERVAL = 2_000;
+/** Milliseconds at the end, also for a database that does not answer. */
+const STOP_TIMEOUT = 3_000;
+/** Seconds that a request waits for a rate limit; a refetch keeps a longer wait in the database. */
+const LONGEST_WAIT = { refetch: 10, sync: 3600 };
+
+/** What keeps the rows true in a running server: off while the database lacks the tables for it. */
+export class Github {
+  readonly #options: GithubOptions;
+  #refetcher: Refetcher | null = null;
+  #syncTimer: SyncTimer | null = null;
+  #hasBegun = false;
+  #isUsable = false;
+  #seen: Tables | null = null;
+  #obstacle: string | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | null = null;
+
+  constructor(options: GithubOptions) {
+    this.#options = options;
+  }
+
+  /** Where webhooks write; `null`: the tables are not there, or not looked at yet. */
+  get dataSource(): DataSource | null {
+    return this.#isUsable ? this.#options.dataSource : null;
+  }
+
+  /** After the commit of a mark. */
+  wake(): void {
+    this.#refetcher?.wake();
+  }
+
+  /** @returns `null`: nothing is kept now */
+  async counts(): Promise<Counts | null> {
+    return this.dataSource && readCounts(this.dataSource, this.#options.appId);
+  }
+
+  /** Begins as soon as the tables are there. */
+  start(): void {
+    this.#timer = setInterval(() => this.#look(), LOOK_INTERVAL).unref();
+    this.#look();
+  }
+
+  /** Ends what asks GitHub: what is under way has a moment, and all else keeps its mark. Webhooks are served still. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    const ended = Promise.resolve(this.#looking).then(() =>
+      Promise.all([this.#refetcher?.close(), this.#syncTimer?.close()]),
+    );
+    await Promise.race([ended, sleep(STOP_TIMEOUT, undefined, { ref: false })]);
+  }
+
+  #look(): void {
+    const { tables } = this.#options.database;
+    if (this.#looking || tables === null || tables === this.#seen) return;
+    this.#looking = this.#lookAt(tables).finally(() => {
+      this.#looking = null;
+    });
+  }
+
+  async #lookAt(tables: Tables): Promise<void> {
+    const { dataSource, log } = this.#options;
+    let obstacle: string | null;
+    try {
+      if (!dataSource.isInitialized) await dataSource.initialize();
+      obstacle = await findObstacle(dataSource, tables.origin);
+    } catch (error) {
+      obstacle = messageOf(error);
+    }
+    this.#isUsable = obstacle === null;
+    // Tables that are made later are not always known to the readers, so that it looks again.
+    this.#seen = this.#isUsable ? tables : null;
+    if (obstacle && obstacle !== this.#obstacle)
+      log.warn(`What GitHub says is not kept: ${obstacle}`);
+    this.#obstacle = obstacle;
+    if (!this.#isUsable || this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#begin();
+  }
+
+  #begin(): void {
+    const { appId, privateKey, webhookSecrets, apiUrl, syncInterval, dataSource, log } =
+      this.#options;
+    logWhatHolds(this.#options);
+    if (privateKey === null) return;
+    const clientsWaiting = (longestWait: number) =>
+      createGithubClient({ appId, privateKey, apiUrl, log, longestWait });
+    const clients = clientsWaiting(LONGEST_WAIT.refetch);
+    const redelivers = webhookSecrets.length > 0;
+    this.#refetcher = new Refetcher({ dataSource, clients, appId, log });
+    this.#syncTimer = new SyncTimer({
+      dataSource,
+      clients: clientsWaiting(LONGEST_WAIT.sync),
+      appId,
+      redelivers,
+      interval: syncInterval,
+      log,
+    });
+    this.#refetcher.start();
+    this.#syncTimer.start();
+    void logMisfits(clients, appId, redelivers, log);
+  }
+}
+
+/** What the configuration can keep true, and what it cannot. */
+function logWhatHolds({ privateKey, webhookSecrets, syncInterval, log }: GithubOptions): void {
+  const bySync = syncInterval === null ? 'npm run cli -- sync' : `the sync every ${syncInterval} s`;
+  const hasWebhooks = webhookSecrets.length > 0;
+  if (hasWebhooks && privateKey !== null) {
+    const text = `Webhooks keep the installations true, and ${bySync} repairs what they missed`;
+    log.info(syncInterval === null ? `${text}: GITHUB_SYNC_INTERVAL runs it` : text);
+  } else if (hasWebhooks) {
+    log.warn(
+      'Webhooks alone are believed, as there is no GITHUB_APP_PRIVATE_KEY: what GitHub could not deliver, or delivers ' +
+        'late, is not repaired',
+    );
+  } else {
+    log.warn(
+      `Changes at GitHub are seen only by ${bySync}: GITHUB_WEBHOOK_SECRET, with a webhook of the App, shows them at once`,
+    );
+  }
+}
+
+async function logMisfits(
+  clients: GithubClients,
+  appId: string,
+  receivesWebhooks: boolean,
+  log: FastifyBaseLogger,
+): Promise<void> {
+  try {
+    const app = await fetchApp(clients, appId);
+    const misfits = findMisfits(app, await fetchWebhook(clients), receivesWebhooks);
+    for (const text of misfits) log.warn(`Settings at GitHub: ${text}`);
+  } catch (error) {
+    log.warn({ err: error }, 'the settings of the App at GitHub could not be looked at');
+  }
+}
