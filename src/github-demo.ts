@@ -1,11 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
-import { type DataSource, In } from 'typeorm';
+import { type DataSource, MoreThan } from 'typeorm';
 import type { Config } from './config.js';
 import { DEMO_USER } from './explore/demo-data.js';
 import { createCommands } from './explore/demo-github/commands.js';
 import { createDemoGithub, type DemoGithub } from './explore/demo-github/demo-github.js';
 import { type App, createKeys, type Installation } from './explore/demo-github/model.js';
+import { AppState } from './github/app-state.entity.js';
 import { privateKeyOf } from './github/private-key.js';
 import { GithubAppInstallation } from './installations/github-app-installation.entity.js';
 import { InstallationFact } from './installations/installation-fact.entity.js';
@@ -17,7 +20,10 @@ export interface GithubDemo extends RunningServer {
   converse(input: NodeJS.ReadableStream, print: (text: string) => void): Promise<void>;
 }
 
-const SECRET = 'the webhook secret of the demo';
+/** GitHub's own ids are far below. */
+const FIRST_ID = 2 ** 42;
+/** Pings until the server takes deliveries, with milliseconds between them. */
+const TRIES = { count: 100, pause: 50 };
 const WEBHOOK_PATH = '/api/github/webhooks';
 const INTRODUCTION = `
 GitHub is played here: type "install initech", "suspend acme", "rename acme umbrella" or "help", and look at what
@@ -32,9 +38,10 @@ export async function startGithubDemo(config: Config, log: FastifyBaseLogger): P
     );
   // The terminal is for the conversation.
   if (log.level === 'info') log.level = 'warn';
-  // Other ids in each run: a tombstone is final.
-  const github = createDemoGithub(2 ** 33 + Date.now());
+  // Other ids in each run: deliveries of the one before may be stored.
+  const github = createDemoGithub(FIRST_ID + Date.now());
   const keys = createKeys();
+  const secret = randomUUID();
   const app = github.world.addApp({ publicKey: keys.publicKey });
   const apiUrl = await github.listen();
   const server = await startServer(
@@ -43,20 +50,21 @@ export async function startGithubDemo(config: Config, log: FastifyBaseLogger): P
       github: {
         appId: String(app.id),
         privateKey: privateKeyOf(keys.pem),
-        webhookSecrets: [SECRET],
+        webhookSecrets: [secret],
         apiUrl,
         syncInterval: null,
       },
     },
     log,
   );
-  app.webhook = { url: `${server.url}${WEBHOOK_PATH}`, secret: SECRET };
+  app.webhook = { url: `${server.url}${WEBHOOK_PATH}`, secret };
   const { dataSource } = server.database;
   const run = createCommands(github, app, (installation) => link(dataSource, installation));
   const populate = async () => {
-    await forget(dataSource, app);
+    await forget(dataSource);
     await dataSource.manager.upsert(User, { id: DEMO_USER }, ['id']);
     addAccounts(github);
+    await untilReceived(github, app);
     await run('install acme');
     await run('install octocat hello-world');
   };
@@ -68,7 +76,9 @@ export async function startGithubDemo(config: Config, log: FastifyBaseLogger): P
       for await (const line of createInterface({ input })) print(await run(line));
     },
     async close(idleTimeout) {
-      await forget(dataSource, app).catch(() => {});
+      await forget(dataSource).catch(() => {});
+      // A real App would be another one than the last.
+      await dataSource.manager.delete(AppState, { appId: String(app.id) }).catch(() => {});
       await server.close(idleTimeout);
       await github.close();
     },
@@ -84,6 +94,16 @@ function addAccounts({ world, actions }: DemoGithub): void {
   actions.createRepository(octocat, { name: 'spoon-knife' });
 }
 
+/** GitHub repeats no delivery by itself. */
+async function untilReceived({ world: { deliveries }, actions }: DemoGithub, app: App) {
+  for (let tries = 1; tries <= TRIES.count; tries++) {
+    actions.ping(app);
+    await deliveries.settled();
+    if (deliveries.log.at(-1)?.statusCode !== 503) return;
+    await sleep(TRIES.pause);
+  }
+}
+
 /** As if the user had proved to have it. */
 async function link({ manager }: DataSource, { id }: Installation): Promise<void> {
   await manager.insert(GithubAppInstallation, {
@@ -93,9 +113,8 @@ async function link({ manager }: DataSource, { id }: Installation): Promise<void
 }
 
 /** Removes what a demo has left in the database. */
-async function forget({ manager }: DataSource, { id }: App): Promise<void> {
-  const known = await manager.findBy(InstallationFact, { appId: String(id) });
-  const ids = In(known.map((fact) => fact.id));
-  await manager.delete(GithubAppInstallation, { githubInstallationId: ids });
-  await manager.delete(InstallationFact, { id: ids });
+async function forget({ manager }: DataSource): Promise<void> {
+  const ours = MoreThan(String(FIRST_ID));
+  await manager.delete(GithubAppInstallation, { githubInstallationId: ours });
+  await manager.delete(InstallationFact, { id: ours });
 }

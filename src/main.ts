@@ -63,17 +63,6 @@ program
     console.log(`${SESSION_COOKIE}=${sealed}`);
   });
 
-const github = program.command('github').description('the GitHub App');
-
-github
-  .command('demo')
-  .description('serve beside a GitHub that you play at this terminal; development only')
-  .action(async () => {
-    const { startGithubDemo } = await import('./github-demo.js');
-    const demo = await serve(startGithubDemo);
-    await demo?.converse(process.stdin, console.log);
-  });
-
 program
   .command('sync')
   .description(
@@ -105,6 +94,15 @@ github
   .action(async (whom) => {
     const { explainCommand } = await githubCommands();
     await explainCommand(configure(), whom);
+  });
+
+github
+  .command('demo')
+  .description('serve beside a GitHub that you play at this terminal; development only')
+  .action(async () => {
+    const { startGithubDemo } = await import('./github-demo.js');
+    const demo = await serve(startGithubDemo);
+    await demo?.converse(process.stdin, console.log);
   });
 
 program
