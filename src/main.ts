@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from 'node:v8';
 import { Command, InvalidArgumentError } from 'commander';
+import type { FastifyBaseLogger } from 'fastify';
 import { type Config, loadConfig } from './config.js';
 import { databaseName } from './database/database-name.js';
 import { doctor } from './doctor/doctor.js';
@@ -31,7 +32,7 @@ const program = new Command('installations')
 program
   .command('serve')
   .description('serve GraphQL and REST until SIGTERM or SIGINT')
-  .action(serve);
+  .action(async () => void (await serve(startServer)));
 
 program
   .command('migrate')
@@ -95,6 +96,15 @@ github
     await explainCommand(configure(), whom);
   });
 
+github
+  .command('demo')
+  .description('serve beside a GitHub that you play at this terminal; development only')
+  .action(async () => {
+    const { startGithubDemo } = await import('./github-demo.js');
+    const demo = await serve(startGithubDemo);
+    await demo?.converse(process.stdin, console.log);
+  });
+
 program
   .command('schema')
   .description('print the GraphQL schema, sorted')
@@ -118,7 +128,10 @@ program
 
 await program.parseAsync().catch(exitWith);
 
-async function serve(): Promise<void> {
+/** @returns `null`: a signal has come before it was ready */
+async function serve<Server extends RunningServer>(
+  start: (config: Config, log: FastifyBaseLogger) => Promise<Server>,
+): Promise<Server | null> {
   // Without these, V8 promotes the results of `pg` at once, and collects its whole heap after quiet seconds: see
   // docs/decisions/0005. Options that V8 reads before any code runs stand in package.json and deploy/.
   setFlagsFromString('--no-allocation-site-pretenuring');
@@ -133,7 +146,7 @@ async function serve(): Promise<void> {
     log.fatal({ err: error, origin }, 'ended by an unhandled error');
     process.exit(1);
   });
-  const starting = startServer(config, log);
+  const starting = start(config, log);
   let stopping = false;
   const stop = (signal: keyof typeof IDLE_DRAIN_TIMEOUT) => {
     if (stopping) return;
@@ -155,9 +168,11 @@ async function serve(): Promise<void> {
     await server.ready;
     const text = await bannerOf(server, config);
     if (!stopping) output.write(text);
+    return stopping ? null : server;
   } catch (error) {
     // An error that the shutdown has caused is no failure.
     if (!stopping) throw error;
+    return null;
   }
 }
 

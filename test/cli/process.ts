@@ -10,6 +10,8 @@ const MAIN = join(process.cwd(), 'dist/src/main.js');
 
 export interface Started {
   pid: number;
+  /** Types a line, where the program was started with `input`. */
+  type(line: string): void;
   /** Output so far. */
   stdout(): string;
   stderr(): string;
@@ -39,13 +41,19 @@ afterAll(() => {
 });
 
 /** Starts a program with only `env` as environment, in a folder without `.env`. */
-export function start(program: string, args: string[], env: Record<string, string> = {}): Started {
+export function start(
+  program: string,
+  args: string[],
+  env: Record<string, string> = {},
+  { input = false } = {},
+): Started {
   const folder = mkdtempSync(join(process.env.TEST_TEMP ?? '', 'cwd-'));
   const child = spawn(program, args, {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: folder, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: 'pipe',
   });
+  if (!input) child.stdin.end();
   running.add(child);
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
@@ -59,6 +67,7 @@ export function start(program: string, args: string[], env: Record<string, strin
   });
   return {
     pid: child.pid as number,
+    type: (line) => void child.stdin.write(`${line}\n`),
     stdout: () => output.stdout,
     stderr: () => stripVTControlCharacters(output.stderr),
     code,
@@ -97,8 +106,8 @@ export const cli = (args: string[], env = {}): Promise<Ended> =>
   run(process.execPath, [MAIN, ...args], env);
 
 /** Starts a command without waiting for its end. */
-export const startCli = (args: string[], env = {}): Started =>
-  start(process.execPath, [MAIN, ...args], env);
+export const startCli = (args: string[], env = {}, options = {}): Started =>
+  start(process.execPath, [MAIN, ...args], env, options);
 
 /** Starts the server on a free port, without waiting for it. */
 export const startServing = (env = {}): Started => startCli(['serve'], { PORT: '0', ...env });

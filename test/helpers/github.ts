@@ -10,7 +10,7 @@ export const WEBHOOK_SECRET = 'a webhook secret for tests';
 export const WEBHOOK_PATH = '/api/github/webhooks';
 
 /** A call of GitHub's API. */
-export interface Call {
+interface Call {
   method: string;
   /** Without the query. */
   path: string;
@@ -61,9 +61,6 @@ export interface TestGithub extends DemoGithub {
   /** Sends what is held in random order, some of it twice, some of it never; twins overlap. @returns what is lost */
   misdeliver(chance: { random: () => number; lost?: number; doubled?: number }): Promise<Held[]>;
 }
-
-/** Octokit's pauses between tries take less. */
-export const FAST = { second: 10 };
 
 /** The second App's keys are those of the first, as keys take long to make. */
 export const KEYS = createKeys();

@@ -15,8 +15,9 @@ export interface DemoGithub {
   close(): Promise<void>;
 }
 
-export function createDemoGithub(): DemoGithub {
-  const world = new World();
+/** @param firstId ids of accounts, installations and repositories follow it: beyond 2^31 and 2^32, as GitHub's may be */
+export function createDemoGithub(firstId = 2 ** 32): DemoGithub {
+  const world = new World(firstId);
   const api = createApi(world);
   return {
     world,

@@ -15,7 +15,7 @@ export interface App {
   webhook: Webhook | null;
 }
 
-export interface Webhook {
+interface Webhook {
   url: string;
   secret: string;
 }

@@ -2,9 +2,6 @@ import { Deliveries } from './deliveries.js';
 import { SENDER } from './json.js';
 import type { Account, App, Installation, Repository } from './model.js';
 
-/** Beyond 2^31 and 2^32, as GitHub's ids are or will be. */
-const FIRST_ID = 4_294_967_300;
-
 /** What is so at GitHub: the true state that its API shows, and its actions change. */
 export class World {
   readonly apps: App[] = [];
@@ -14,9 +11,10 @@ export class World {
   readonly deliveries: Deliveries;
   /** Of tests, which go ahead in time. */
   now: () => Date = () => new Date();
-  #lastId = FIRST_ID;
+  #lastId: number;
 
-  constructor() {
+  constructor(firstId: number) {
+    this.#lastId = firstId;
     this.deliveries = new Deliveries(() => this.now());
   }
 

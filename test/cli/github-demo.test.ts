@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { DEMO_USER } from '../../src/explore/demo-data.js';
+import { json } from '../helpers/server.js';
+import { cli, type Started, startCli, until } from './process.js';
+
+describe('github demo', () => {
+  const folder = join(process.env.TEST_TEMP ?? '', randomUUID());
+  const env = { DATA_DIR: folder, PORT: '0' };
+  let demo: Started;
+  let url: string;
+  let cookie: string;
+
+  async function start(): Promise<void> {
+    demo = startCli(['github', 'demo'], env, { input: true });
+    [, url = ''] = await demo.printed(/ready at (\S+)/);
+    await demo.printed(/GitHub is played here/);
+    [, cookie = ''] = await demo.printed(/-b '([^']+)'/);
+  }
+
+  beforeAll(start);
+  afterAll(() => demo?.stop('SIGKILL'));
+
+  const ids = async (): Promise<string[]> => {
+    const response = await fetch(`${url}/api/users/${DEMO_USER}/installations`, {
+      headers: { cookie },
+    });
+    const rows = await json(response);
+    return rows.map((row: any) => String(row.github_installation_id));
+  };
+  /** @returns what was printed since */
+  async function type(line: string, answer: RegExp): Promise<string> {
+    const from = demo.stdout().length;
+    demo.type(line);
+    await until(() => answer.test(demo.stdout().slice(from)));
+    return demo.stdout().slice(from);
+  }
+  const idOf = async (login: string) => {
+    const pattern = new RegExp(`^${login}: \\w+, (\\d+)$`, 'm');
+    return pattern.exec(await type('list', new RegExp(`^${login}: .*\n`, 'm')))?.[1];
+  };
+
+  test('begins with installations of the demo user', async () => {
+    expect(await ids()).toEqual(
+      expect.arrayContaining([await idOf('acme'), await idOf('octocat')]),
+    );
+  });
+
+  test('says which commands there are, and what is wrong with one', async () => {
+    expect(await type('help', /show this/)).toMatch(/suspend <account>/);
+    for (const [line, message] of [
+      ['suspend nobody', /error: there is no account nobody/],
+      ['suspend', /error: missing required argument/],
+      ['suspend acme now', /error: too many arguments/],
+      ['paint acme', /error: unknown command 'paint'/],
+      ['install ../acme', /error: \.\.\/acme is no name/],
+    ] as const) {
+      await type(line, message);
+    }
+  });
+
+  test('shows what a person does at GitHub', async () => {
+    await type('install initech printer', /installation\.created → /);
+    const id = await idOf('initech');
+    expect(await ids()).toContain(id);
+    await type('suspend initech', /installation\.suspend → /);
+    await type('unsuspend initech', /installation\.unsuspend → /);
+    await type('rename initech initrode', /installation_target\.renamed → /);
+    await type('add initrode stapler', /installation_repositories\.added → /);
+    await type('privatize initrode stapler', /repository\.privatized → /);
+    await type('remove initrode printer', /installation_repositories\.removed → /);
+    await type('uninstall initrode', /installation\.deleted → /);
+  });
+
+  test('leaves nothing behind, and begins anew', async () => {
+    const before = [await idOf('acme'), await idOf('octocat')];
+    expect(await demo.stop('SIGINT')).toBe(0);
+    await start();
+    const after = await ids();
+    expect(after).toContain(await idOf('acme'));
+    expect(after.filter((id) => before.includes(id))).toEqual([]);
+    expect(await demo.stop('SIGINT')).toBe(0);
+  });
+
+  test.each<[string, Record<string, string>]>([
+    ['another database', { DATABASE_URL: 'postgresql://127.0.0.1:1/none' }],
+    ['production', { NODE_ENV: 'production', SESSION_PASSWORD: 'x'.repeat(32) }],
+    ['tests', { NODE_ENV: 'test' }],
+  ])('refuses %s', async (_name, more) => {
+    const { code, stderr } = await cli(['github', 'demo'], { ...env, ...more });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^github demo: .*DATABASE_URL/);
+  });
+});
