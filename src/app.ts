@@ -6,6 +6,7 @@ import type { Database } from './database/database.js';
 import type { Demo } from './explore/demo.js';
 import { keepToOneName } from './explore/one-name.js';
 import { startPageRoutes } from './explore/start-page.routes.js';
+import type { WebhookOptions } from './github/webhook.routes.js';
 import { createApolloServer } from './graphql/apollo-server.js';
 import { CompiledOperations } from './graphql/compiled-operations.js';
 import { graphqlRoutes, schemaRoute } from './graphql/graphql.routes.js';
@@ -52,11 +53,13 @@ export interface AppDependencies {
   sessions: SessionReader;
   /** `null`: no sign-in without the web application. */
   demo: Demo | null;
+  /** `null`: GitHub sends nothing. */
+  webhooks: WebhookOptions | null;
 }
 
 /** Builds the application. It does not close its dependencies. */
 export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
-  const { config, log, database, sessions, demo } = dependencies;
+  const { config, log, database, sessions, demo, webhooks } = dependencies;
   const app: FastifyInstance = fastify({
     loggerInstance: log,
     logController: new RequestLog(),
@@ -156,6 +159,11 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     );
     if (explorable) startPageRoutes(api, demo);
   });
+  if (webhooks) {
+    // Loaded only if enabled.
+    const { webhookRoutes } = await import('./github/webhook.routes.js');
+    await app.register(async (scope) => webhookRoutes(scope, webhooks));
+  }
   openApiRoutes(app);
   healthRoutes(app, { database });
   if (config.graphqlIde) {

@@ -77,7 +77,8 @@ export async function startServer(
   const githubPool = config.github && config.databaseUrl !== null ? createGithubPool(config) : null;
   const github = await createGithub(config, githubPool, database, log);
   const demo = createDemo(config, { database, sessions, password });
-  const app = await buildApp({ config, log, database, sessions, demo });
+  const webhooks = github?.webhooks ?? null;
+  const app = await buildApp({ config, log, database, sessions, demo, webhooks });
   const connections = new Connections(app, config.shutdownDelay * 1000);
   // Only the embedded database is seeded: another one may hold real users.
   const ownDatabase = config.databaseUrl === null && config.environment !== 'production';

@@ -17,6 +17,10 @@ export interface RepositoryList {
   complete: boolean;
 }
 
+/** What is not said of it stays as it is. */
+export type ListedRepository = Partial<RepositoryFacts> &
+  Pick<RepositoryFacts, 'id' | 'owner' | 'name' | 'isPrivate'>;
+
 /** Rows that a write has changed. */
 export interface Changes {
   installations: number;
@@ -129,6 +133,23 @@ async function writeRepositories(
   return gone.length + changed.length;
 }
 
+/** Adds what a payload lists; of what the installation has already, more is known than that. */
+export async function addMissingRepositories(
+  manager: EntityManager,
+  installationId: string,
+  repositories: readonly ListedRepository[],
+): Promise<void> {
+  const missing = new Map(repositories.map((repository) => [repository.id, repository]));
+  for (const chunk of chunksOf([...missing.keys()])) {
+    const known = await manager.find(RepositoryFact, {
+      select: { id: true },
+      where: { id: In(chunk), installationId },
+    });
+    for (const { id } of known) missing.delete(id);
+  }
+  await addRepositories(manager, installationId, [...missing.values()]);
+}
+
 /** Removes those of this installation; another one may have them by now. */
 export async function removeRepositories(
   manager: EntityManager,
@@ -144,10 +165,10 @@ export async function removeRepositories(
  * Adds or overwrites repositories. Another installation that had one loses it: what was asked of GitHub for that one
  * before is outdated, and it is asked again.
  */
-export async function addRepositories(
+async function addRepositories(
   manager: EntityManager,
   installationId: string,
-  repositories: readonly RepositoryFacts[],
+  repositories: readonly ListedRepository[],
 ): Promise<void> {
   for (const chunk of chunksOf(repositories)) {
     const ids = chunk.map(({ id }) => id);

@@ -24,6 +24,9 @@ export type InstallationFacts = Pick<
   | 'suspendedAt'
 >;
 
+/** Characters, far more than GitHub allows; an index of PostgreSQL holds no text of any length. */
+const LONGEST_NAME = 500;
+
 export type RepositoryFacts = Omit<RepositoryFact, 'installation' | 'installationId'>;
 
 /** @returns `null`: it has no id */
@@ -37,10 +40,8 @@ export function installationFactsOf(json: GithubJson): InstallationFacts | null 
     ...accountFactsOf(objectOf(json.account), textOf(json.target_type)),
     htmlUrl: textOf(json.html_url),
     repositorySelection: textOf(json.repository_selection),
-    permissions: objectOf(json.permissions) as Record<string, string> | null,
-    events: Array.isArray(json.events)
-      ? json.events.filter((name) => typeof name === 'string')
-      : null,
+    permissions: permissionsOf(json.permissions),
+    events: Array.isArray(json.events) ? json.events.filter(isPlainName) : null,
     createdAt: timeOf(json.created_at),
     updatedAt: timeOf(json.updated_at),
     suspendedAt: timeOf(json.suspended_at),
@@ -63,6 +64,7 @@ export function repositoryFactsOf(json: GithubJson): RepositoryFacts | null {
   const id = idOf(json.id);
   const [owner, name] = (textOf(json.full_name) ?? '').split('/');
   if (id === null || !owner || !name || typeof json.private !== 'boolean') return null;
+  if (name.length > LONGEST_NAME) return null;
   return {
     id,
     owner,
@@ -74,7 +76,7 @@ export function repositoryFactsOf(json: GithubJson): RepositoryFacts | null {
     isTemplate: booleanOf(json.is_template),
     isArchived: booleanOf(json.archived),
     isDisabled: booleanOf(json.disabled),
-    visibility: textOf(json.visibility),
+    visibility: textOf(json.visibility) ?? (json.private ? null : 'public'),
     defaultBranch: textOf(json.default_branch),
     language: textOf(json.language),
     license: textOf(objectOf(json.license)?.spdx_id),
@@ -84,8 +86,22 @@ export function repositoryFactsOf(json: GithubJson): RepositoryFacts | null {
         : null,
     homepageUrl: textOf(json.homepage),
     htmlUrl: textOf(json.html_url),
+    updatedAt: timeOf(json.updated_at),
     pushedAt: timeOf(json.pushed_at),
   };
+}
+
+/** JSON of PostgreSQL holds no NUL and no lone surrogate either, nor does a permission. */
+function permissionsOf(value: unknown): Record<string, string> | null {
+  const permissions = Object.entries(objectOf(value) ?? {}).filter(
+    (entry): entry is [string, string] => entry.every(isPlainName),
+  );
+  return objectOf(value) && Object.fromEntries(permissions);
+}
+
+/** Of a permission, its level, or an event. */
+function isPlainName(value: unknown): value is string {
+  return typeof value === 'string' && /^[a-z]\w*$/i.test(value);
 }
 
 /** Digits, as ids pass 2^31; `null`: no id that a bigint holds exactly. */

@@ -11,6 +11,7 @@ import { type Counts, readCounts } from './counts.js';
 import { findObstacle } from './fact-tables.js';
 import { Refetcher } from './refetcher.js';
 import { SyncTimer } from './sync-timer.js';
+import type { WebhookOptions } from './webhook.routes.js';
 
 export interface GithubOptions {
   appId: string;
@@ -43,11 +44,28 @@ export class Github {
   #isUsable = false;
   #seen: Tables | null = null;
   #obstacle: string | null = null;
+  /** Of an obstacle that does not pass. */
+  #remedy: string | null = null;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | null = null;
 
   constructor(options: GithubOptions) {
     this.#options = options;
+  }
+
+  /** `null`: GitHub sends none. */
+  get webhooks(): WebhookOptions | null {
+    const { appId, webhookSecrets: secrets, privateKey, log } = this.#options;
+    if (secrets.length === 0) return null;
+    return {
+      appId,
+      secrets,
+      dataSource: () => this.dataSource,
+      obstacle: () => this.#remedy,
+      isAsked: privateKey !== null,
+      wake: () => this.wake(),
+      log,
+    };
   }
 
   /** Where webhooks write; `null`: the tables are not there, or not looked at yet. */
@@ -93,8 +111,10 @@ export class Github {
     let obstacle: string | null;
     try {
       if (!dataSource.isInitialized) await dataSource.initialize();
-      obstacle = await findObstacle(dataSource, tables.origin);
+      this.#remedy = await findObstacle(dataSource, tables.origin);
+      obstacle = this.#remedy;
     } catch (error) {
+      this.#remedy = null;
       obstacle = messageOf(error);
     }
     this.#isUsable = obstacle === null;

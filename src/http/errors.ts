@@ -58,10 +58,10 @@ export function handleErrors(app: FastifyInstance): void {
     const { routeOptions, headers } = request;
     const asked = { isGraphQL: routeOptions.url === GRAPHQL_PATH, accept: headers.accept };
     const { type, body } = errorAnswer(asked, failed);
-    if (error instanceof HttpError) reply.headers(error.headers);
     return reply
       .code(failed.status)
       .headers(STATUS_HEADERS[failed.status] ?? {})
+      .headers(error instanceof HttpError ? error.headers : {})
       .type(type)
       .send(body);
   });

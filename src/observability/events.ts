@@ -34,6 +34,17 @@ export interface EndedStatement {
   milliseconds: number;
 }
 
+/** `refused`: with a wrong signature, or no delivery at all; `ignored`: it can never be applied. */
+export type DeliveryOutcome = 'applied' | 'seen' | 'ignored' | 'refused' | 'failed';
+
+/** A webhook delivery that was answered. */
+export interface EndedDelivery {
+  /** `null`: no event that is known. */
+  event: string | null;
+  outcome: DeliveryOutcome;
+  milliseconds: number;
+}
+
 export interface Events<Message> {
   /** Checked before a message is built, so that events without a subscriber cost nothing more. */
   readonly hasSubscribers: boolean;
@@ -50,5 +61,6 @@ export const sessions = events<SessionOutcome>('installations.session');
 export const operations = events<ExecutedOperation>('installations.operation');
 export const fallbacks = events<Fallback>('installations.fallback');
 export const statements = events<EndedStatement>('installations.statement');
+export const deliveries = events<EndedDelivery>('installations.github_delivery');
 /** Lines of the log, lost as they could not be written. */
 export const droppedLines = events<number>('installations.log_lines_dropped');

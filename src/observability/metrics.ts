@@ -2,7 +2,9 @@ import { createServer, type Server } from 'node:http';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import {
   type AnsweredRequest,
+  deliveries,
   droppedLines,
+  type EndedDelivery,
   type EndedStatement,
   type Events,
   type ExecutedOperation,
@@ -49,6 +51,7 @@ export function createMetricsServer(
     listen(operations, countOperations(registry)),
     listen(fallbacks, countFallbacks(registry)),
     listen(statements, measureStatements(registry)),
+    listen(deliveries, measureDeliveries(registry)),
     listen(droppedLines, countDroppedLines(registry)),
   ];
   const server = createServer((request, response) => {
@@ -147,6 +150,25 @@ function measureStatements(registry: Registry) {
   return (statement: EndedStatement) => {
     duration.observe(statement.milliseconds / 1000);
     users.observe(statement.users);
+  };
+}
+
+function measureDeliveries(registry: Registry) {
+  const answered = new Counter({
+    name: 'github_deliveries_total',
+    help: 'Webhook deliveries, by event and outcome; "seen": applied before, "ignored": can never be applied, "refused": wrong signature or form, "failed": the sender has to repeat it.',
+    labelNames: ['event', 'outcome'],
+    registers: [registry],
+  });
+  const duration = new Histogram({
+    name: 'github_delivery_duration_seconds',
+    help: 'Time from the head of a webhook delivery to its answer.',
+    buckets: DURATIONS,
+    registers: [registry],
+  });
+  return ({ event, outcome, milliseconds }: EndedDelivery) => {
+    answered.inc({ event: event ?? '(other)', outcome });
+    duration.observe(milliseconds / 1000);
   };
 }
 

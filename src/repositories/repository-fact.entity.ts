@@ -85,6 +85,10 @@ export class RepositoryFact {
   @Column('text', { name: 'html_url', nullable: true })
   htmlUrl!: string | null;
 
+  /** At GitHub: an older payload does not change the row. */
+  @Column({ type: 'timestamptz', name: 'updated_at', precision: 3, nullable: true })
+  updatedAt!: Date | null;
+
   @Column({ type: 'timestamptz', name: 'pushed_at', precision: 3, nullable: true })
   pushedAt!: Date | null;
 }

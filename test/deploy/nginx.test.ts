@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Started } from '../cli/process.js';
 import { createDatabase, type TestDatabase } from '../helpers/databases.js';
 import { cookieOf, startTestServer, type TestServer } from '../helpers/server.js';
+import { acceptsDeliveries, deliver, WEBHOOKS_ALONE } from '../helpers/webhooks.js';
 import { startNginx } from './nginx-example.js';
 
 const GRAPHQL = { method: 'POST', headers: { 'content-type': 'application/json' } };
@@ -13,15 +14,19 @@ let server: TestServer;
 let nginx: Started & { url: string };
 /** An instance that drops every request. */
 let failing: Server;
+const dropped: string[] = [];
 let userId: string;
 beforeAll(async () => {
   database = await createDatabase('PGlite');
   const limits = { TRUST_PROXY: '127.0.0.1', RATE_LIMIT_ANONYMOUS: '20' };
-  server = await startTestServer(database, limits);
-  await server.ready;
+  server = await startTestServer(database, { ...WEBHOOKS_ALONE, ...limits });
+  await acceptsDeliveries(server);
   userId = await server.addUser(['1']);
   failing = createServer((socket) => {
-    socket.once('data', () => socket.destroy());
+    socket.once('data', (data) => {
+      dropped.push(data.toString('latin1').split(' HTTP')[0] ?? '');
+      socket.destroy();
+    });
   }).listen(0, '127.0.0.1');
   await once(failing, 'listening');
   const port = Number(new URL(server.url).port);
@@ -54,6 +59,26 @@ test('the size limits of nginx are those of the server', async () => {
     fetch(`${nginx.url}/openapi.json`, { headers: { cookie: 'x'.repeat(length) } });
   expect((await get(15_000)).status).toBe(200);
   expect((await get(16_384)).status).toBeGreaterThanOrEqual(400);
+});
+
+test('a webhook delivery may have 25 MiB, has no limit of rates, and is not repeated', async () => {
+  const statuses: number[] = [];
+  for (let n = 0; n < 40; n++) {
+    const before = dropped.length;
+    const { status } = await deliver(nginx, { event: 'ping', payload: { n } });
+    statuses.push(status);
+    // The sender repeats what an instance has dropped.
+    expect(status).toBe(dropped.length > before ? 502 : 200);
+  }
+  expect(new Set(statuses)).toEqual(new Set([200, 502]));
+  expect(dropped).toContain('POST /api/github/webhooks');
+  const sizes = [25 * 1024 * 1024, 25 * 1024 * 1024 + 1];
+  const answers = await Promise.all(
+    sizes.map((size) => deliver(nginx, { event: 'ping', body: '{}'.padEnd(size) })),
+  );
+  expect(
+    [[200, 502], [413]].map((allowed, n) => allowed.includes(answers[n]?.status ?? 0)),
+  ).toEqual([true, true]);
 });
 
 test('probes of an instance are not public', async () => {

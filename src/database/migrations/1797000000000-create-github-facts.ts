@@ -55,6 +55,7 @@ export class CreateGithubFacts1797000000000 implements MigrationInterface {
         size integer,
         homepage_url text,
         html_url text,
+        updated_at timestamptz(3),
         pushed_at timestamptz(3),
         CONSTRAINT github_fact_repository_pkey PRIMARY KEY (id),
         CONSTRAINT github_fact_repository_installation_fkey

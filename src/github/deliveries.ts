@@ -1,0 +1,128 @@
+import type { FastifyBaseLogger } from 'fastify';
+import { type DataSource, type EntityManager, LessThan } from 'typeorm';
+import { isDataException, isPassing, sqlStateOf } from '../database/availability.js';
+import { Outage } from '../database/outage.js';
+import { CodedError } from '../errors.js';
+import { DELIVERY_LOCK_TIMEOUT, DELIVERY_TIMEOUT } from '../timeouts.js';
+import { type Application, applicationOf } from './apply-event.js';
+import { Delivery } from './delivery.entity.js';
+import type { GithubJson } from './from-github.js';
+import { repeatedTransaction } from './repeated-transaction.js';
+
+export interface DeliveriesOptions {
+  appId: string;
+  /** Where they are written; `null`: nowhere for the moment. */
+  dataSource: () => DataSource | null;
+  /** Why not, with the remedy; `null`: it passes. */
+  obstacle: () => string | null;
+  /** Whether GitHub is asked about what is marked. */
+  isAsked: boolean;
+  /** After the commit of a mark. */
+  wake: () => void;
+  log: FastifyBaseLogger;
+}
+
+/** What GitHub has sent, and signed. */
+export interface ReceivedDelivery {
+  /** Of the App that it is for. */
+  targetId: string;
+  event: string;
+  guid: string;
+  payload: GithubJson;
+}
+
+/** Days that a delivery is remembered; GitHub sends it again for 3, GitHub Enterprise Server for 7. */
+const DELIVERY_DAYS = 14;
+/** Milliseconds between two removals of older ones. */
+const PRUNE_INTERVAL = 3_600_000;
+const PRUNED_ROWS = 500;
+/** No lock is held for longer, not even by an instance that has vanished from the network. */
+const LIMITS = `SELECT set_config('lock_timeout', '${DELIVERY_LOCK_TIMEOUT}', true),
+  set_config('statement_timeout', '${DELIVERY_TIMEOUT}', true),
+  set_config('idle_in_transaction_session_timeout', '${DELIVERY_TIMEOUT}', true)`;
+
+/** Applies each delivery once: its row and its effect are committed together. */
+export class Deliveries {
+  readonly #options: DeliveriesOptions;
+  readonly #outage: Outage;
+  #prunedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: DeliveriesOptions) {
+    this.#options = options;
+    this.#outage = new Outage(options.log);
+  }
+
+  /** @throws {CodedError} what a redelivery could mend */
+  async apply(received: ReceivedDelivery): Promise<'applied' | 'seen' | 'ignored'> {
+    const { appId, isAsked, wake, log } = this.#options;
+    const { targetId, event, payload } = received;
+    const application =
+      targetId === appId ? applicationOf(event, payload, { appId, isAsked }) : null;
+    if (!application) return 'ignored';
+    const dataSource = this.#dataSource();
+    try {
+      const isNew = await repeatedTransaction(dataSource, (manager) =>
+        applyOnce(manager, received, application),
+      );
+      this.#outage.end();
+      if (!isNew) return 'seen';
+    } catch (error) {
+      if (isDataException(error)) {
+        log.error({ err: error }, 'a delivery holds what the database cannot');
+        return 'ignored';
+      }
+      if (!isPassing(error) && sqlStateOf(error) === null) throw error;
+      this.#outage.report(error);
+      throw new CodedError('SERVICE_UNAVAILABLE');
+    }
+    wake();
+    this.#prune(dataSource);
+    return 'applied';
+  }
+
+  #dataSource(): DataSource {
+    const dataSource = this.#options.dataSource();
+    if (dataSource) return dataSource;
+    const message = this.#options.obstacle();
+    throw new CodedError('SERVICE_UNAVAILABLE', message === null ? {} : { message });
+  }
+
+  /** In the background: where it fails, the next one does it. */
+  #prune({ manager }: DataSource): void {
+    if (performance.now() - this.#prunedAt < PRUNE_INTERVAL) return;
+    this.#prunedAt = performance.now();
+    void removeOld(manager).catch((error) =>
+      this.#options.log.debug({ err: error }, 'old deliveries could not be removed'),
+    );
+  }
+}
+
+/** A twin waits here until the first is committed, or does its work where that fails. @returns whether it is new */
+async function applyOnce(
+  manager: EntityManager,
+  { targetId, event, guid, payload }: ReceivedDelivery,
+  application: Application,
+): Promise<boolean> {
+  await manager.query(LIMITS);
+  const action = typeof payload.action === 'string' ? payload.action : null;
+  const { raw } = await manager
+    .createQueryBuilder()
+    .insert()
+    .into(Delivery)
+    .values({ targetId, event, guid, action })
+    .orIgnore()
+    .returning('guid')
+    .execute();
+  if (raw.length === 0) return false;
+  await application(manager);
+  return true;
+}
+
+async function removeOld(manager: EntityManager): Promise<void> {
+  const receivedAt = LessThan(new Date(Date.now() - DELIVERY_DAYS * 86_400_000));
+  let rows: Delivery[];
+  do {
+    rows = await manager.find(Delivery, { where: { receivedAt }, take: PRUNED_ROWS });
+    await manager.remove(rows);
+  } while (rows.length === PRUNED_ROWS);
+}
