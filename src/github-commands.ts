@@ -11,7 +11,8 @@ import { ENTITIES } from './entities.js';
 import { messageOf } from './errors.js';
 import { explain } from './github/explain.js';
 import { findObstacle } from './github/fact-tables.js';
-import { type SyncSummary, sync } from './github/sync.js';
+import { sync } from './github/sync.js';
+import { summaryText } from './github/sync-summary.js';
 import { GITHUB_CONNECTIONS } from './server.js';
 import { syncReport } from './sync-report.js';
 
@@ -57,7 +58,8 @@ export async function syncCommand(
       signal,
       report,
     });
-    report.end(textOf(summary, options.dryRun));
+    const done = options.dryRun ? 'Nothing was written. A sync would have: ' : 'Synced: ';
+    report.end(`${done}${summaryText(summary)}`);
     return summary.failed === 0;
   } catch (error) {
     report.end(null);
@@ -65,17 +67,6 @@ export async function syncCommand(
   } finally {
     await database.close();
   }
-}
-
-function textOf(summary: SyncSummary, isDry = false): string {
-  const { checked, changed, missing, repaired, failed, raced, redelivered } = summary;
-  const others = [
-    ...(raced > 0 ? [`${raced} left to later, as they kept changing`] : []),
-    ...(redelivered > 0 ? [`${redelivered} deliveries asked for again`] : []),
-  ];
-  const text = `checked ${checked}, changed ${changed}, missing ${missing}, repaired ${repaired}, failed ${failed}`;
-  const nothing = isDry ? 'Nothing was written. A sync would have: ' : 'Synced: ';
-  return `${nothing}${[text, ...others].join('; ')}`;
 }
 
 /** @returns whether nothing is wrong */

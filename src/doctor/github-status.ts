@@ -3,6 +3,7 @@ import type { GithubConfig } from '../config.js';
 import { messageOf } from '../errors.js';
 import { type Counts, readCounts } from '../github/counts.js';
 import { listDeliveries } from '../github/redelivery.js';
+import { summaryText } from '../github/sync-summary.js';
 import { type Finding, ok, warning } from './finding.js';
 import { clientsOf } from './github-app.js';
 
@@ -48,10 +49,8 @@ function describeMarks({ dirty, dirtyAge }: Counts, hasKey: boolean): Finding {
 }
 
 function describeSync({ state }: Counts, interval: number | null): Finding[] {
-  const summary = Object.entries(state?.syncSummary ?? {})
-    .map(([name, count]) => `${name} ${count}`)
-    .join(', ');
-  const text = `last complete sync: ${ago(state?.syncedAt ?? null)}${summary && ` (${summary})`}`;
+  const summary = state?.syncSummary ? ` (${summaryText(state.syncSummary)})` : '';
+  const text = `last complete sync: ${ago(state?.syncedAt ?? null)}${summary}`;
   const isLate =
     interval !== null && state?.syncedAt && Date.now() - state.syncedAt.getTime() > 2000 * interval;
   const findings = [isLate || !state?.syncedAt ? warning(text) : ok(text)];

@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { SyncSummary } from './sync-summary.js';
 
 /** What is known of a GitHub App, and of its sync. All instances share it. */
 @Entity('github_app_state')
@@ -23,7 +24,7 @@ export class AppState {
 
   /** The counts of the last complete sync. */
   @Column('jsonb', { name: 'sync_summary', nullable: true })
-  syncSummary!: Record<string, number> | null;
+  syncSummary!: SyncSummary | null;
 
   /** The instance that syncs, a random text, until the lease ends. */
   @Column('text', { name: 'lease_holder', nullable: true })

@@ -15,53 +15,53 @@ export function measureCounts(registry: Registry, read: () => Promise<Counts | n
     }
     return counts;
   };
-  const gauge = (
-    name: string,
-    help: string,
-    write: (gauge: Gauge, counts: Counts) => void,
-    labelNames: string[] = [],
-  ) =>
+  const gauge = (name: string, help: string, pick: (counts: Counts) => number | null) =>
     new Gauge({
       name,
       help,
-      labelNames,
       registers: [registry],
       async collect() {
-        const present = await recent();
-        this.reset();
-        if (present) write(this, present);
-        else if (labelNames.length === 0) this.remove();
+        const counts = await recent();
+        const value = counts && pick(counts);
+        if (value === null) this.remove();
+        else this.set(value);
       },
     });
-  const age = (date: Date | null | undefined) =>
-    date ? (Date.now() - date.getTime()) / 1000 : Number.NaN;
 
-  gauge(
-    'github_installations',
-    'Installations of the App by status; "deleted": uninstalled, "missing": GitHub does not know it any more, "unknown": GitHub was not asked yet.',
-    (gauge, { installations }) => {
-      for (const [status, count] of Object.entries(installations)) gauge.set({ status }, count);
+  new Gauge({
+    name: 'github_installations',
+    help: 'Installations of the App by status; "deleted": uninstalled, "missing": GitHub does not know it any more, "unknown": GitHub was not asked yet.',
+    labelNames: ['status'],
+    registers: [registry],
+    async collect() {
+      const counts = await recent();
+      this.reset();
+      for (const [status, count] of Object.entries(counts?.installations ?? {}))
+        this.set({ status }, count);
     },
-    ['status'],
-  );
+  });
   gauge(
     'github_dirty_installations',
     'Installations that GitHub is to be asked about.',
-    (gauge, { dirty }) => gauge.set(dirty),
+    ({ dirty }) => dirty,
   );
   gauge(
     'github_dirty_age_seconds',
     'Time since the oldest of them was marked; 0: none is.',
-    (gauge, { dirtyAge }) => gauge.set(dirtyAge),
+    ({ dirtyAge }) => dirtyAge,
   );
   gauge(
     'github_last_delivery_age_seconds',
-    'Time since a webhook delivery was last applied; NaN: none was.',
-    (gauge, { lastDelivery }) => gauge.set(age(lastDelivery)),
+    'Time since a webhook delivery was last applied; absent: none was.',
+    ({ lastDelivery }) => ageOf(lastDelivery),
   );
   gauge(
     'github_last_sync_age_seconds',
-    'Time since the end of the last complete sync; NaN: there was none.',
-    (gauge, { state }) => gauge.set(age(state?.syncedAt)),
+    'Time since the end of the last complete sync; absent: there was none.',
+    ({ state }) => ageOf(state?.syncedAt ?? null),
   );
+}
+
+function ageOf(date: Date | null): number | null {
+  return date && (Date.now() - date.getTime()) / 1000;
 }

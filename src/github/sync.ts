@@ -11,6 +11,7 @@ import { idOf, objectsOf } from './from-github.js';
 import { Lease } from './lease.js';
 import { redeliver } from './redelivery.js';
 import { repeatedTransaction } from './repeated-transaction.js';
+import { NOTHING, type SyncSummary } from './sync-summary.js';
 
 export interface SyncOptions {
   dataSource: DataSource;
@@ -32,22 +33,6 @@ export interface SyncReport {
   progress(done: number, total: number): void;
   line(text: string): void;
 }
-
-export type SyncSummary = Record<
-  /** Installations that GitHub was asked for. */
-  | 'checked'
-  /** Of them, those that were written. */
-  | 'changed'
-  /** Those that GitHub does not know any more, and that are hidden now. */
-  | 'missing'
-  /** Changed ones that no delivery had told of. */
-  | 'repaired'
-  | 'failed'
-  /** Left to the refetch, as deliveries kept arriving. */
-  | 'raced'
-  | 'redelivered',
-  number
->;
 
 export class SyncInterruptedError extends Error {
   constructor() {
@@ -83,7 +68,10 @@ export async function sync(options: SyncOptions): Promise<SyncSummary> {
   try {
     const syncSummary = await new Sync(options, lease).all();
     const isComplete = syncSummary.failed === 0;
-    await lease.release({ slug, ...(isComplete && { syncedAt: new Date(), syncSummary }) });
+    await lease.release({
+      slug,
+      ...(isComplete && { syncedAt: new Date(), syncSummary: { ...syncSummary } }),
+    });
     return syncSummary;
   } catch (error) {
     // Where this fails as well, the lease ends by itself.
@@ -112,15 +100,7 @@ class Sync {
   readonly #report: SyncReport;
   readonly #lease: Lease | null;
   readonly #signal: AbortSignal;
-  readonly #summary: SyncSummary = {
-    checked: 0,
-    changed: 0,
-    missing: 0,
-    repaired: 0,
-    failed: 0,
-    raced: 0,
-    redelivered: 0,
-  };
+  readonly #summary = { ...NOTHING };
   #writing: Promise<unknown> = Promise.resolve();
   /** Those that GitHub does not know, as they were before it was asked; `null`: not known here either. */
   readonly #gone = new Map<string, InstallationFact | null>();
