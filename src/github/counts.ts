@@ -15,7 +15,7 @@ export interface Counts {
   state: AppState | null;
 }
 
-export type Status = keyof typeof CONDITIONS;
+type Status = keyof typeof CONDITIONS;
 
 /** The first that is true. */
 const CONDITIONS = {

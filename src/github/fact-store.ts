@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type EntityManager, In } from 'typeorm';
+import { type EntityManager, In, MoreThan } from 'typeorm';
 import { InstallationFact } from '../installations/installation-fact.entity.js';
 import { RepositoryFact } from '../repositories/repository-fact.entity.js';
 import type { InstallationFacts, RepositoryFacts } from './from-github.js';
@@ -27,8 +27,8 @@ export interface Changes {
   repositories: number;
 }
 
-/** Rows of one statement: the process serves reads between two of them. */
-const CHUNK = 100;
+/** Rows of one statement. The process serves reads between two of them: TypeORM takes milliseconds for each. */
+const CHUNK = 25;
 
 /**
  * Locks the row of an installation, which is made where there is none. Whoever writes facts of an installation, or of
@@ -119,18 +119,32 @@ async function writeRepositories(
   { id }: InstallationFact,
   { listed, complete }: RepositoryList,
 ): Promise<number> {
-  const known = new Map(
-    (await manager.findBy(RepositoryFact, { installationId: id })).map((row) => [row.id, row]),
-  );
-  const ids = new Set(listed.map((repository) => repository.id));
-  const gone = complete ? [...known.keys()].filter((key) => !ids.has(key)) : [];
-  const changed = listed.filter((repository) => {
-    const row = known.get(repository.id);
-    return !row || differs(row, repository);
-  });
+  const unwritten = new Map(listed.map((repository) => [repository.id, repository]));
+  const gone: string[] = [];
+  for await (const row of repositoriesOf(manager, id)) {
+    const facts = unwritten.get(row.id);
+    if (!facts && complete) gone.push(row.id);
+    if (facts && !differs(row, facts)) unwritten.delete(row.id);
+  }
   await removeRepositories(manager, id, gone);
-  await addRepositories(manager, id, changed);
-  return gone.length + changed.length;
+  await addRepositories(manager, id, [...unwritten.values()]);
+  return gone.length + unwritten.size;
+}
+
+async function* repositoriesOf(
+  manager: EntityManager,
+  installationId: string,
+): AsyncGenerator<RepositoryFact> {
+  let rows: RepositoryFact[] = [];
+  do {
+    const id = MoreThan(rows.at(-1)?.id ?? '0');
+    rows = await manager.find(RepositoryFact, {
+      where: { installationId, id },
+      order: { id: 'ASC' },
+      take: CHUNK,
+    });
+    yield* rows;
+  } while (rows.length === CHUNK);
 }
 
 /** Adds what a payload lists; of what the installation has already, more is known than that. */

@@ -43,7 +43,7 @@ async function fetchInstallation({ app }: GithubClients, id: string): Promise<Gi
 }
 
 /** Each page says how many there are: where pages disagree with each other or with the list, something has moved. */
-export async function listRepositories(client: GithubClient): Promise<RepositoryList> {
+async function listRepositories(client: GithubClient): Promise<RepositoryList> {
   const totals = new Set<unknown>();
   const listed = new Map<string, ReturnType<typeof repositoryFactsOf>>();
   for await (const { data } of client.paginate.iterator('GET /installation/repositories', {

@@ -34,7 +34,7 @@ export interface SyncReport {
   line(text: string): void;
 }
 
-export class SyncInterruptedError extends Error {
+class SyncInterruptedError extends Error {
   constructor() {
     super('The sync was interrupted; the next one goes on from there');
   }

@@ -13,7 +13,7 @@ import { InstallationFact } from '../installations/installation-fact.entity.js';
 @Entity('github_fact_repository')
 // By an expression, which TypeORM does not know: the migration makes it.
 @Index('github_fact_repository_page_idx', { synchronize: false })
-@Index('github_fact_repository_installation_idx', ['installationId'])
+@Index('github_fact_repository_installation_idx', ['installationId', 'id'])
 export class RepositoryFact {
   /** GitHub's own id, as digits. */
   @PrimaryColumn('bigint', { primaryKeyConstraintName: 'github_fact_repository_pkey' })

@@ -36,7 +36,7 @@ export interface Fault {
 type FaultOf = (call: Call) => Fault | undefined | Promise<Fault | undefined>;
 
 /** What GitHub would deliver now. */
-export interface Held {
+interface Held {
   delivery: Delivery;
   /** As often as a test wants, also twice at once. */
   send(): Promise<void>;

@@ -62,7 +62,7 @@ export class CreateGithubFacts1797000000000 implements MigrationInterface {
           FOREIGN KEY (installation_id) REFERENCES github_fact_installation (id) ON DELETE CASCADE
       )`);
     await runner.query(`
-      CREATE INDEX github_fact_repository_installation_idx ON github_fact_repository (installation_id)`);
+      CREATE INDEX github_fact_repository_installation_idx ON github_fact_repository (installation_id, id)`);
     // In the order of the pages that everybody with the installation may see.
     await runner.query(`
       CREATE INDEX github_fact_repository_page_idx
