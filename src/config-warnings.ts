@@ -2,6 +2,9 @@ import { warningsOfDatabaseUrl } from './database/database-url.js';
 import { similarName } from './similar-names.js';
 
 const PASSWORDS = ['SESSION_PASSWORD', 'NUXT_SESSION_PASSWORD', 'SESSION_PASSWORD_PREVIOUS'];
+const WEBHOOK_SECRETS = ['GITHUB_WEBHOOK_SECRET', 'GITHUB_WEBHOOK_SECRET_PREVIOUS'];
+/** Characters of a secret that nobody guesses. */
+const SECRET_LENGTH = 16;
 /** Of the documentation of nuxt-auth-utils. */
 const PUBLIC_PASSWORD = 'password-with-at-least-32-characters';
 
@@ -14,6 +17,9 @@ export function warningsOf(variables: NodeJS.ProcessEnv, known: readonly string[
     ...misspeltNames(variables, known),
     ...about('DATABASE_URL', warningsOfDatabaseUrl(trimmed('DATABASE_URL'))),
     ...PASSWORDS.flatMap((name) => about(name, warningsOfPassword(variables[name] ?? ''))),
+    ...WEBHOOK_SECRETS.filter((name) => trimmed(name) && trimmed(name).length < SECRET_LENGTH).map(
+      (name) => `${name} has fewer than ${SECRET_LENGTH} characters: openssl rand -hex 32`,
+    ),
     ...(password && other && password !== other
       ? ['NUXT_SESSION_PASSWORD is another one than SESSION_PASSWORD, and is ignored']
       : []),

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -273,6 +274,96 @@ test.each(['0.0.0.0/0', '::/0', '10.0.0.0/33', '10.0.0.0/8/8', 'proxy.example'])
     expect(() => loadConfig({ TRUST_PROXY: address })).toThrow('\n  TRUST_PROXY must');
   },
 );
+
+describe('The GitHub App', () => {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const pem = privateKey.export({ type: 'pkcs1', format: 'pem' }) as string;
+  const pkcs8 = privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const elliptic = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  const file = join(folder, 'key.pem');
+  writeFileSync(file, pem);
+  const GITHUB_APP_ID = '12345';
+  const secret = { GITHUB_WEBHOOK_SECRET: 'a secret of many characters' };
+  const keyed = { GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY: pem };
+
+  test('is not there by default; a key or a secret is enough', () => {
+    expect(loadConfig({}).github).toBeNull();
+    expect(loadConfig(keyed).github).toEqual({
+      appId: '12345',
+      privateKey: pkcs8,
+      webhookSecrets: [],
+      apiUrl: 'https://api.github.com',
+      syncInterval: null,
+    });
+    const previous = { GITHUB_WEBHOOK_SECRET_PREVIOUS: 'the secret until yesterday' };
+    expect(loadConfig({ GITHUB_APP_ID, ...secret, ...previous }).github).toMatchObject({
+      privateKey: null,
+      webhookSecrets: ['a secret of many characters', 'the secret until yesterday'],
+    });
+    const more = { GITHUB_API_URL: 'https://ghe.example/api/v3/', GITHUB_SYNC_INTERVAL: '3600' };
+    expect(loadConfig({ ...keyed, ...more }).github).toMatchObject({
+      apiUrl: 'https://ghe.example/api/v3',
+      syncInterval: 3600,
+    });
+    expect(loadConfig({ ...keyed, GITHUB_SYNC_INTERVAL: '0' }).github?.syncInterval).toBeNull();
+  });
+
+  test.each([
+    ['PEM', { GITHUB_APP_PRIVATE_KEY: pem }],
+    ['PEM, PKCS #8', { GITHUB_APP_PRIVATE_KEY: String(pkcs8) }],
+    ['PEM with escaped line breaks', { GITHUB_APP_PRIVATE_KEY: pem.replaceAll('\n', '\\n') }],
+    [
+      'PEM with the line breaks of Windows',
+      { GITHUB_APP_PRIVATE_KEY: pem.replaceAll('\n', '\r\n') },
+    ],
+    ['base64', { GITHUB_APP_PRIVATE_KEY: Buffer.from(pem).toString('base64') }],
+    ['a file', { GITHUB_APP_PRIVATE_KEY_FILE: file }],
+  ])('takes its private key as %s', (_form, key) => {
+    expect(loadConfig({ GITHUB_APP_ID, ...key }).github?.privateKey).toBe(pkcs8);
+  });
+
+  test.each([
+    ['GITHUB_APP_ID', { GITHUB_APP_ID }],
+    ['GITHUB_APP_ID', { ...keyed, GITHUB_APP_ID: 'Iv23liABC' }],
+    ['GITHUB_APP_ID', { ...keyed, GITHUB_APP_ID: '0' }],
+    ['GITHUB_APP_PRIVATE_KEY', { GITHUB_APP_PRIVATE_KEY: pem }],
+    ['GITHUB_APP_PRIVATE_KEY_FILE', { GITHUB_APP_PRIVATE_KEY_FILE: file }],
+    ['GITHUB_APP_PRIVATE_KEY_FILE', { ...keyed, GITHUB_APP_PRIVATE_KEY_FILE: file }],
+    ['GITHUB_APP_PRIVATE_KEY_FILE', { GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY_FILE: '/nowhere' }],
+    ['GITHUB_APP_PRIVATE_KEY', { ...keyed, GITHUB_APP_PRIVATE_KEY: 'secret' }],
+    ['GITHUB_APP_PRIVATE_KEY', { ...keyed, GITHUB_APP_PRIVATE_KEY: pem.slice(0, 300) }],
+    ['GITHUB_APP_PRIVATE_KEY', { ...keyed, GITHUB_APP_PRIVATE_KEY: `"${pem}"` }],
+    [
+      'GITHUB_APP_PRIVATE_KEY',
+      {
+        ...keyed,
+        GITHUB_APP_PRIVATE_KEY: String(elliptic.export({ type: 'pkcs8', format: 'pem' })),
+      },
+    ],
+    ['GITHUB_WEBHOOK_SECRET', secret],
+    ['GITHUB_WEBHOOK_SECRET', { ...keyed, GITHUB_WEBHOOK_SECRET: '"secret"' }],
+    ['GITHUB_WEBHOOK_SECRET_PREVIOUS', { ...keyed, GITHUB_WEBHOOK_SECRET_PREVIOUS: 'secret' }],
+    ['GITHUB_API_URL', { ...keyed, GITHUB_API_URL: 'ghe.example' }],
+    ['GITHUB_API_URL', { ...keyed, GITHUB_API_URL: 'ftp://ghe.example' }],
+    ['GITHUB_API_URL', { ...keyed, GITHUB_API_URL: 'https://secret@ghe.example' }],
+    ['GITHUB_API_URL', { GITHUB_APP_ID, ...secret, GITHUB_API_URL: 'https://ghe.example' }],
+    ['GITHUB_SYNC_INTERVAL', { ...keyed, GITHUB_SYNC_INTERVAL: '1h' }],
+    ['GITHUB_SYNC_INTERVAL', { ...keyed, GITHUB_SYNC_INTERVAL: '999999999' }],
+    ['GITHUB_SYNC_INTERVAL', { GITHUB_APP_ID, ...secret, GITHUB_SYNC_INTERVAL: '60' }],
+  ])('at fault: %s is named, alone, and shows no value (%#)', (name, env) => {
+    expect(namesAtFault(env)).toContain(name);
+    expect(new Set(namesAtFault(env)).size).toBe(1);
+    expect(faultsOf(env).join()).not.toContain('secret');
+  });
+
+  test('with a short secret brings a warning', () => {
+    const short = { ...keyed, GITHUB_WEBHOOK_SECRET: 'short', GITHUB_WEBHOOK_SECRET_PREVIOUS: 's' };
+    expect(loadConfig(short).warnings).toEqual([
+      expect.stringMatching(/^GITHUB_WEBHOOK_SECRET has fewer than 16/),
+      expect.stringMatching(/^GITHUB_WEBHOOK_SECRET_PREVIOUS has fewer than 16/),
+    ]);
+  });
+});
 
 test('the configuration is frozen', () => {
   expect(Object.isFrozen(loadConfig({}))).toBe(true);

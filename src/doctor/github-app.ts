@@ -5,8 +5,6 @@ import { fetchWebhook, findMisfits } from '../github/app-settings.js';
 import { createGithubClient, type GithubClients } from '../github/client.js';
 import { type Finding, fault, ok, warning } from './finding.js';
 
-/** Characters of a webhook secret that nobody guesses. */
-const SECRET_LENGTH = 16;
 /** Seconds between this clock and GitHub’s, which has whole seconds; it takes JWTs that are a minute off. */
 const NOTABLE = 10;
 const WRONG = 60;
@@ -19,15 +17,9 @@ export function clientsOf(config: GithubConfig, longestWait = 0): GithubClients 
 }
 
 export async function checkGithubApp(config: GithubConfig): Promise<Finding[]> {
-  const findings = config.webhookSecrets
-    .filter((secret) => secret.length < SECRET_LENGTH)
-    .map(() =>
-      warning(`a webhook secret has fewer than ${SECRET_LENGTH} characters: openssl rand -hex 32`),
-    );
   const clients = clientsOf(config);
   if (!clients)
     return [
-      ...findings,
       warning('without a private key GitHub is not asked, and deliveries alone are believed'),
     ];
   try {
@@ -40,12 +32,11 @@ export async function checkGithubApp(config: GithubConfig): Promise<Finding[]> {
       ok(`events: ${list(app.events)}`),
       ...checkDate(app.date),
       ...misfits.map((text) => warning(text)),
-      ...findings,
     ];
   } catch (error) {
     const isRefused = error instanceof AppRefusedError;
     const text = isRefused ? error.message : `GitHub cannot be asked: ${messageOf(error)}`;
-    return [fault(text), ...findings];
+    return [fault(text)];
   }
 }
 

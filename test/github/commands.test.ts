@@ -82,7 +82,7 @@ describe('The commands about GitHub', () => {
           : undefined,
       );
       github().world.now = () => new Date(Date.now() + 50_000);
-      const { stdout } = await cli(command, { ...env(), GITHUB_WEBHOOK_SECRET: 'a-short-one' });
+      const { stdout } = await cli(command, env());
       github().world.now = () => new Date();
       expect(stdout).toMatch(/! the App lacks the permission metadata: read, .* https:\/\/github/);
       expect(stdout).toMatch(
