@@ -51,10 +51,14 @@ const wholeNumber = (min: number, max: number) =>
 const password = text.pipe(
   z.string().min(MIN_LENGTH, `must have ${MIN_LENGTH} characters or more`),
 );
-const privateKey = (read: (value: string) => string | null, message: string) =>
-  z.string().transform((value, context) => {
-    const key = read(value);
-    if (key !== null) return key;
+const privateKey = (
+  key: z.ZodType<string>,
+  read: (value: string) => string | null,
+  message: string,
+) =>
+  key.transform((value, context) => {
+    const pem = read(value);
+    if (pem !== null) return pem;
     context.addIssue({ code: 'custom', message });
     return z.NEVER;
   });
@@ -97,17 +101,19 @@ const Variables = z
     OPERATIONS_MANIFEST: text.transform(readOperations).optional(),
     GITHUB_APP_ID: wholeNumber(1, Number.MAX_SAFE_INTEGER).transform(String).optional(),
     GITHUB_APP_PRIVATE_KEY: privateKey(
+      z.string().superRefine(without(faultOfQuotes)),
       privateKeyOf,
       'must be the App’s private key: PEM, also with \\n for its line breaks, or as base64',
     ).optional(),
     GITHUB_APP_PRIVATE_KEY_FILE: privateKey(
+      text,
       readPrivateKey,
       'must be the path of a file with the App’s private key, in PEM or base64',
     ).optional(),
     GITHUB_WEBHOOK_SECRET: text.optional(),
     GITHUB_WEBHOOK_SECRET_PREVIOUS: text.optional(),
     GITHUB_API_URL: text
-      .refine(isApiUrl, 'must be a URL, such as https://github.example.com/api/v3')
+      .pipe(z.string().refine(isApiUrl, 'must be a URL, such as https://github.example.com/api/v3'))
       .transform((url) => url.replace(/\/+$/, ''))
       .optional(),
     GITHUB_SYNC_INTERVAL: wholeNumber(0, 7 * 86_400).optional(),
@@ -255,11 +261,15 @@ function isApiUrl(text: string): boolean {
   );
 }
 
-/** Files for `docker --env-file` keep quotes; a quote without its partner takes in the next lines. */
 function faultOfText(value: string): string | null {
-  if (/^(["'`]).*\1$/s.test(value))
-    return 'must not stand in quotes, which are taken for a part of it';
-  return /[\r\n]/.test(value) ? 'must be one line' : null;
+  return faultOfQuotes(value) ?? (/[\r\n]/.test(value) ? 'must be one line' : null);
+}
+
+/** Files for `docker --env-file` keep quotes; a quote without its partner takes in the next lines. */
+function faultOfQuotes(value: string): string | null {
+  return /^(["'`]).*\1$/s.test(value)
+    ? 'must not stand in quotes, which are taken for a part of it'
+    : null;
 }
 
 function readOperations(path: string, context: z.RefinementCtx): Operations {

@@ -166,13 +166,19 @@ test('blanks and line ends around a value are not part of it', () => {
   ]);
 });
 
+/** But what else it needs. */
+const textFaults = (name: string, value: string) =>
+  faultsOf({ [name]: value }).filter((fault) => !fault.includes(' is nothing without '));
+
 test('quotes around any value, and a value of several lines, are refused by name', () => {
   for (const name of VARIABLES) {
     for (const value of [`"${PASSWORD}"`, `'${PASSWORD}'\n`, '""', `\`${PASSWORD}\``])
-      expect(faultsOf({ [name]: value })).toEqual([
+      expect(textFaults(name, value)).toEqual([
         `${name} must not stand in quotes, which are taken for a part of it`,
       ]);
-    expect(faultsOf({ [name]: `${PASSWORD}\nPORT=1` })).toEqual([`${name} must be one line`]);
+    // PEM has many.
+    if (name === 'GITHUB_APP_PRIVATE_KEY') continue;
+    expect(textFaults(name, `${PASSWORD}\nPORT=1`)).toEqual([`${name} must be one line`]);
   }
   expect(namesAtFault({ NODE_ENV: 'production', SESSION_PASSWORD: `"${PASSWORD}"` })).toEqual([
     'SESSION_PASSWORD',
