@@ -27,7 +27,7 @@ export const CANCEL_TIMEOUT = 1_000;
 export const SEAL_WAIT = 3_500;
 /** A webhook's delivery until its answer: shorter than SILENCE_TIMEOUT, and GitHub waits 10 s. */
 export const DELIVERY_TIMEOUT = 5_000;
-/** One that waits for another of the same delivery, or of the same installation; shorter than that. */
+/** One that waits for another of the same delivery or installation, or for a connection; shorter than that. */
 export const DELIVERY_LOCK_TIMEOUT = 4_000;
 /** A client's time to send its request. */
 export const REQUEST_TIMEOUT = 14_000;

@@ -13,13 +13,14 @@ export function createPool(
   { databaseUrl, dataDirectory }: { databaseUrl: string | null; dataDirectory: string },
   onIdleError: (error: Error) => void,
   connections = FEW,
+  connectionTimeout = CONNECTION_TIMEOUT,
 ): Pool {
   if (databaseUrl === null) return new EmbeddedPool(dataDirectory);
   const pool = new CancellingPool({
     connectionString: databaseUrl,
     application_name: 'installations-server',
     max: connections,
-    connectionTimeoutMillis: CONNECTION_TIMEOUT,
+    connectionTimeoutMillis: connectionTimeout,
     keepAlive: true,
   });
   // The pool drops a client whose statement failed, before an answer under way could be taken for another's.

@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import { CodedError } from '../errors.js';
 import { DELIVERY_TIMEOUT, within } from '../timeouts.js';
 
-/** Deliveries that are applied at once: few connections write them. */
-const UNDER_WAY = 16;
+/** Deliveries that are applied at once, as many as there are connections for it: more would wait there. */
+const UNDER_WAY = 4;
 /** Deliveries, and bytes of their bodies, that are received or wait. */
 const WAITING = { count: 1_000, bytes: 64 * 1024 * 1024 };
 
