@@ -110,11 +110,14 @@ describeOnEachDatabase('A delivery', (kind) => {
 describeOnPostgres('Where writing takes long or fails', () => {
   let database: TestDatabase;
   let server: TestServer;
+  /** Another instance: one alone lets a twin wait before it takes a connection. */
+  let second: TestServer;
   let other: DataSource;
   beforeAll(async () => {
     database = await createDatabase('PostgreSQL');
     server = await startTestServer(database, WEBHOOKS_ALONE);
-    await acceptsDeliveries(server);
+    second = await startTestServer(database, WEBHOOKS_ALONE);
+    await Promise.all([acceptsDeliveries(server), acceptsDeliveries(second)]);
     const pool = createPool(
       { databaseUrl: database.env.DATABASE_URL ?? '', dataDirectory: '' },
       () => {},
@@ -127,7 +130,7 @@ describeOnPostgres('Where writing takes long or fails', () => {
   });
   afterAll(async () => {
     await other?.destroy();
-    await server?.close();
+    await Promise.all([server?.close(), second?.close()]);
     await database?.remove();
   });
 
@@ -171,7 +174,7 @@ describeOnPostgres('Where writing takes long or fails', () => {
   test('a twin does the work that the first could not', async () => {
     const [payload, guid] = [created(), randomUUID()];
     const release = await hold(payload);
-    const both = [send(server, payload, guid), send(server, payload, guid)];
+    const both = [send(server, payload, guid), send(second, payload, guid)];
     const waiting =
       "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'SELECT%FOR UPDATE%' AND datname = current_database()";
     const insertWaits =
@@ -187,6 +190,19 @@ describeOnPostgres('Where writing takes long or fails', () => {
     expect(statuses.sort()).toEqual([200, 503]);
     expect(await versionOf(server, payload)).toBe(1);
     expect(await json(await send(server, payload, guid))).toEqual({ outcome: 'seen' });
+  });
+
+  test('many that wait for one installation hold up no other one', async () => {
+    const payload = created();
+    const release = await hold(payload);
+    const waiting = Array.from({ length: 20 }, () => send(server, payload));
+    const others = await Promise.all(Array.from({ length: 20 }, () => send(server, created())));
+    expect(new Set(others.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(await versionOf(server, payload)).toBeUndefined();
+    await release();
+    const statuses = (await Promise.all(waiting)).map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    expect(await versionOf(server, payload)).toBe(20);
   });
 
   test('what waits for too long is to be sent again, and others are served meanwhile', async () => {
