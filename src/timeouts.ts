@@ -29,6 +29,8 @@ export const SEAL_WAIT = 3_500;
 export const DELIVERY_TIMEOUT = 5_000;
 /** One that waits for another of the same delivery or installation, or for a connection; shorter than that. */
 export const DELIVERY_LOCK_TIMEOUT = 4_000;
+/** A connection that writes what GitHub says, without traffic; longer than any of its statements takes. */
+export const WRITE_SILENCE_TIMEOUT = 6_000;
 /** A client's time to send its request. */
 export const REQUEST_TIMEOUT = 14_000;
 /** Between two checks for REQUEST_TIMEOUT: the default of Node.js is 30 s. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { GITHUB_CONNECTIONS } from '../../src/server.js';
 import { cli, until } from '../cli/process.js';
 import { createDatabase, describeOnPostgres, type TestDatabase } from '../helpers/databases.js';
 import { execute, tablesOf } from '../helpers/other-tables.js';
@@ -52,6 +53,17 @@ describeOnPostgres('A webhook delivery, while the database is away', () => {
       const known = 'SELECT version FROM github_fact_installation WHERE id = $1';
       await until(async () => (await server.sql<any>(known, [2 + n]))[0]?.version === 1);
     }
+  }, 60_000);
+
+  test('is applied by new connections soon after all have died without a word', async () => {
+    const ids = Array.from({ length: GITHUB_CONNECTIONS }, (_, n) => 100 + n);
+    const sendAll = () => Promise.all(ids.map((id) => send(server, id)));
+    await until(async () => (await sendAll()).every(({ status }) => status === 200));
+    proxy.loseConnections();
+    const began = Date.now();
+    for (const response of await sendAll()) await expectToBeSentAgain(response);
+    await until(async () => (await sendAll()).every(({ status }) => status === 200));
+    expect(Date.now() - began).toBeLessThan(20_000);
   }, 60_000);
 });
 
