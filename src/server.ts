@@ -24,7 +24,12 @@ import { LogOutput } from './observability/log-output.js';
 import { VERSION } from './package.js';
 import { sessionPassword } from './session/session-password.js';
 import { SessionReader } from './session/session-reader.js';
-import { DATABASE_DRAIN_TIMEOUT, OPEN_WAIT } from './timeouts.js';
+import {
+  DATABASE_DRAIN_TIMEOUT,
+  DELIVERY_LOCK_TIMEOUT,
+  OPEN_WAIT,
+  WRITE_SILENCE_TIMEOUT,
+} from './timeouts.js';
 import { USER_SLOTS } from './users/user.reader.js';
 
 /** One for each statement that a reader may have under way, and one for probes. */
@@ -115,7 +120,8 @@ export async function startServer(
 
 /** No read waits for it. A broken connection is replaced, and the next statement says what is wrong. */
 function createGithubPool(config: Config): Pool {
-  return createPool(config, () => {}, GITHUB_CONNECTIONS);
+  const timeouts = { connection: DELIVERY_LOCK_TIMEOUT, silence: WRITE_SILENCE_TIMEOUT };
+  return createPool(config, () => {}, GITHUB_CONNECTIONS, timeouts);
 }
 
 async function createGithub(

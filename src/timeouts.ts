@@ -27,8 +27,10 @@ export const CANCEL_TIMEOUT = 1_000;
 export const SEAL_WAIT = 3_500;
 /** A webhook's delivery until its answer: shorter than SILENCE_TIMEOUT, and GitHub waits 10 s. */
 export const DELIVERY_TIMEOUT = 5_000;
-/** One that waits for another of the same delivery, or of the same installation; shorter than that. */
+/** One that waits for another of the same delivery or installation, or for a connection; shorter than that. */
 export const DELIVERY_LOCK_TIMEOUT = 4_000;
+/** A connection that writes what GitHub says, without traffic; longer than any of its statements takes. */
+export const WRITE_SILENCE_TIMEOUT = 6_000;
 /** A client's time to send its request. */
 export const REQUEST_TIMEOUT = 14_000;
 /** Between two checks for REQUEST_TIMEOUT: the default of Node.js is 30 s. */

@@ -16,6 +16,11 @@ interface Connection {
   attachListeners(stream: Socket): void;
 }
 
+export interface CancellingConfig extends pg.ClientConfig {
+  /** Milliseconds without traffic, until the connection is closed: networks die without a word. 0: never. */
+  silenceTimeout?: number;
+}
+
 /** Cancels a timed-out statement, which runs on without its client: a locked table would use up all connections. */
 export class CancellingClient extends pg.Client {
   /** Whether its statement timed out and still runs. */
@@ -31,13 +36,15 @@ export class CancellingClient extends pg.Client {
     return this.#ended;
   }
 
-  constructor(config?: pg.ClientConfig) {
+  constructor(config: CancellingConfig = {}) {
     super(config);
+    const { silenceTimeout = 0 } = config;
     const { connection } = this as unknown as { connection: Connection };
     const attachListeners = connection.attachListeners.bind(connection);
     connection.attachListeners = (stream) => {
       attachListeners(stream);
       destroyIfUnreadable(stream);
+      stream.setTimeout(silenceTimeout, () => stream.destroy());
     };
   }
 

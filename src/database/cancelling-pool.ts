@@ -1,11 +1,11 @@
 import pg from 'pg';
-import { CancellingClient } from './cancelling-client.js';
+import { CancellingClient, type CancellingConfig } from './cancelling-client.js';
 
 /** At its end, statements under way are cancelled: a backend that waits for a lock does not notice that nobody listens. */
 export class CancellingPool extends pg.Pool {
   readonly #leased = new Set<CancellingClient>();
 
-  constructor(config: pg.PoolConfig) {
+  constructor(config: pg.PoolConfig & CancellingConfig) {
     super({ ...config, Client: CancellingClient });
     this.on('acquire', (client) => this.#leased.add(client as unknown as CancellingClient));
     this.on('release', (_error, client) =>

@@ -8,18 +8,28 @@ import type { ConnectCallback, Pool } from './pool.js';
 /** For commands, which run one statement after the other. */
 const FEW = 2;
 
+/** Milliseconds. */
+interface PoolTimeouts {
+  /** For a free connection, and for opening a new one. */
+  connection?: number;
+  /** A connection without traffic, which is closed then; 0: never, as each statement has a timeout of its own. */
+  silence?: number;
+}
+
 /** Opens nothing before the first query. `onIdleError` reports a broken idle connection, which the pool replaces. */
 export function createPool(
   { databaseUrl, dataDirectory }: { databaseUrl: string | null; dataDirectory: string },
   onIdleError: (error: Error) => void,
   connections = FEW,
+  { connection = CONNECTION_TIMEOUT, silence = 0 }: PoolTimeouts = {},
 ): Pool {
   if (databaseUrl === null) return new EmbeddedPool(dataDirectory);
   const pool = new CancellingPool({
     connectionString: databaseUrl,
     application_name: 'installations-server',
     max: connections,
-    connectionTimeoutMillis: CONNECTION_TIMEOUT,
+    connectionTimeoutMillis: connection,
+    silenceTimeout: silence,
     keepAlive: true,
   });
   // The pool drops a client whose statement failed, before an answer under way could be taken for another's.

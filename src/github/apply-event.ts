@@ -77,9 +77,10 @@ export function applicationOf(
   return async (manager) => {
     const installation = await lockInstallation(manager, id);
     if (installation.deletedAt) return;
-    const changes = await effect({ manager, installation, action, payload, isAsked });
+    const effected = await effect({ manager, installation, action, payload, isAsked });
+    const changes = { appId, ...effected };
     if (changes.deletedAt) await updateInstallation(manager, installation, changes);
-    else await markDirty(manager, id, { appId, ...changes });
+    else await markDirty(manager, id, changes);
   };
 }
 

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
-import { type DataSource, type EntityManager, LessThan } from 'typeorm';
+import { type DataSource, type EntityManager, LessThan, LessThanOrEqual } from 'typeorm';
 import { isDataException, isPassing, sqlStateOf } from '../database/availability.js';
 import { Outage } from '../database/outage.js';
 import { CodedError } from '../errors.js';
@@ -35,7 +35,7 @@ export interface ReceivedDelivery {
 const DELIVERY_DAYS = 14;
 /** Milliseconds between two removals of older ones. */
 const PRUNE_INTERVAL = 3_600_000;
-const PRUNED_ROWS = 500;
+const CHUNK = 500;
 /** No lock is held for longer, not even by an instance that has vanished from the network. */
 const LIMITS = `SELECT set_config('lock_timeout', '${DELIVERY_LOCK_TIMEOUT}', true),
   set_config('statement_timeout', '${DELIVERY_TIMEOUT}', true),
@@ -118,11 +118,19 @@ async function applyOnce(
   return true;
 }
 
+/** In chunks, each one statement, so that others have their turn. */
 async function removeOld(manager: EntityManager): Promise<void> {
-  const receivedAt = LessThan(new Date(Date.now() - DELIVERY_DAYS * 86_400_000));
-  let rows: Delivery[];
+  const end = new Date(Date.now() - DELIVERY_DAYS * 86_400_000);
+  let last: Delivery | undefined;
   do {
-    rows = await manager.find(Delivery, { where: { receivedAt }, take: PRUNED_ROWS });
-    await manager.remove(rows);
-  } while (rows.length === PRUNED_ROWS);
+    [last] = await manager.find(Delivery, {
+      where: { receivedAt: LessThan(end) },
+      order: { receivedAt: 'ASC' },
+      skip: CHUNK - 1,
+      take: 1,
+    });
+    await manager.delete(Delivery, {
+      receivedAt: last ? LessThanOrEqual(last.receivedAt) : LessThan(end),
+    });
+  } while (last);
 }

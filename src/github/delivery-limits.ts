@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import { CodedError } from '../errors.js';
 import { DELIVERY_TIMEOUT, within } from '../timeouts.js';
 
-/** Deliveries that are applied at once: few connections write them. */
-const UNDER_WAY = 16;
+/** Deliveries that are applied at once, as many as there are connections for it: more would wait there. */
+const UNDER_WAY = 4;
 /** Deliveries, and bytes of their bodies, that are received or wait. */
 const WAITING = { count: 1_000, bytes: 64 * 1024 * 1024 };
 
@@ -17,15 +17,19 @@ declare module 'fastify' {
 export interface DeliveryLimits {
   /** @throws {CodedError} too many bytes are held */
   hold(request: { heldBytes: number | null }, bytes: number): void;
-  /** Runs `work` when its turn comes. @throws {CodedError} it has taken too long */
-  run<Result>(work: () => Promise<Result>): Promise<Result>;
+  /**
+   * Runs `work` when its turn comes, and no other one of the same key meanwhile.
+   *
+   * @throws {CodedError} it has taken too long
+   */
+  run<Result>(key: string, work: () => Promise<Result>): Promise<Result>;
 }
 
 /** The route's own bounds: no other limit of the server applies to deliveries, whose refusal would lose events. */
 export function limitDeliveries(routes: FastifyInstance): DeliveryLimits {
   const held = { count: 0, bytes: 0 };
-  const queue: (() => void)[] = [];
-  let underWay = 0;
+  const queue: { key: string; start: () => void }[] = [];
+  const underWay = new Set<string>();
   const refusal = () => new CodedError('SERVICE_UNAVAILABLE');
 
   routes.decorateRequest('heldBytes', null);
@@ -46,16 +50,27 @@ export function limitDeliveries(routes: FastifyInstance): DeliveryLimits {
     done();
   });
 
-  async function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (underWay < UNDER_WAY) underWay++;
-    else await new Promise<void>((resolve) => queue.push(resolve));
+  async function inTurn<Result>(key: string, work: () => Promise<Result>): Promise<Result> {
+    await new Promise<void>((start) => {
+      queue.push({ key, start });
+      startNext();
+    });
     try {
       return await work();
     } finally {
-      const next = queue.shift();
-      if (next) next();
-      else underWay--;
+      underWay.delete(key);
+      startNext();
     }
+  }
+
+  /** The longest waiting one whose key is free. */
+  function startNext(): void {
+    if (underWay.size >= UNDER_WAY) return;
+    const index = queue.findIndex(({ key }) => !underWay.has(key));
+    if (index === -1) return;
+    const [next] = queue.splice(index, 1) as [(typeof queue)[number]];
+    underWay.add(next.key);
+    next.start();
   }
 
   return {
@@ -64,10 +79,10 @@ export function limitDeliveries(routes: FastifyInstance): DeliveryLimits {
       request.heldBytes = (request.heldBytes ?? 0) + bytes;
       held.bytes += bytes;
     },
-    run(work) {
+    run(key, work) {
       const deadline = performance.now() + DELIVERY_TIMEOUT;
       const inTime = () => (performance.now() < deadline ? work() : Promise.reject(refusal()));
-      return within(DELIVERY_TIMEOUT, inTurn(inTime), refusal);
+      return within(DELIVERY_TIMEOUT, inTurn(key, inTime), refusal);
     },
   };
 }

@@ -4,6 +4,7 @@ import { type DeliveryOutcome, deliveries as endedDeliveries } from '../observab
 import { KNOWN_EVENTS } from './apply-event.js';
 import { Deliveries, type DeliveriesOptions, type ReceivedDelivery } from './deliveries.js';
 import { limitDeliveries } from './delivery-limits.js';
+import { idOf, objectOf } from './from-github.js';
 import { RefusedSignatures } from './refused-signatures.js';
 import { isSigned } from './signature.js';
 import { acceptBodies, bodyOf, payloadOf } from './webhook-body.js';
@@ -60,7 +61,9 @@ export function webhookRoutes(routes: FastifyInstance, options: WebhookOptions):
 
   routes.post(PATH, async (request) => {
     const received = receive(request);
-    request.outcome = await limits.run(() => deliveries.apply(received));
+    // One at a time of an installation: those that wait for the lock of its row would use up the connections.
+    const key = idOf(objectOf(received.payload.installation)?.id) ?? received.guid;
+    request.outcome = await limits.run(key, () => deliveries.apply(received));
     return { outcome: request.outcome };
   });
   nameMethods(routes, PATH, ['POST']);

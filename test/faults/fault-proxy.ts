@@ -20,6 +20,8 @@ export interface FaultProxy {
   url: string;
   /** Applies to all connections; `null`: no fault. */
   set(fault: Fault | null): void;
+  /** Those that are open pass nothing from now on, not even their end; new ones do. */
+  loseConnections(): void;
   close(): Promise<void>;
 }
 
@@ -27,6 +29,7 @@ export interface FaultProxy {
 export async function startFaultProxy(url: string): Promise<FaultProxy> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
+  const lost = new WeakSet<Socket>();
   const changes = new EventEmitter().setMaxListeners(0);
   let fault: Fault | null = null;
 
@@ -36,6 +39,7 @@ export async function startFaultProxy(url: string): Promise<FaultProxy> {
 
   async function pass(chunk: Buffer, to: Socket, isAnswer: boolean): Promise<void> {
     await untilUnfrozen();
+    if (lost.has(to)) return;
     if (fault?.kind === 'latency') await sleep(fault.milliseconds);
     let rest = chunk;
     while (fault?.kind === 'trickle' && rest.length > 0 && !to.destroyed) {
@@ -54,7 +58,7 @@ export async function startFaultProxy(url: string): Promise<FaultProxy> {
       // A reset by one side is passed on as FIN.
     }
     await untilUnfrozen();
-    to.end();
+    if (!lost.has(to)) to.end();
   }
 
   const proxy = createServer((client) => {
@@ -83,6 +87,9 @@ export async function startFaultProxy(url: string): Promise<FaultProxy> {
       fault = next;
       changes.emit('change');
       if (fault?.kind === 'reset') for (const socket of sockets) socket.resetAndDestroy();
+    },
+    loseConnections() {
+      for (const socket of sockets) lost.add(socket);
     },
     async close() {
       fault = null;

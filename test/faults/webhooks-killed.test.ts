@@ -7,7 +7,7 @@ import { size } from '../helpers/size.js';
 import { acceptsDeliveries, deliver, WEBHOOKS_ALONE } from '../helpers/webhooks.js';
 
 const DELIVERIES = size(60, 1_000);
-const KILLS = size(3, 20);
+const KILLS = size(2, 20);
 const INSTALLATIONS = 7;
 const CONCURRENCY = 4;
 const idOf = (n: number) => 7_000_000_000 + (n % INSTALLATIONS);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { pino } from 'pino';
 import { type DataSource, type EntityManager } from 'typeorm';
 import { createPool } from '../../src/database/create-pool.js';
 import { createDataSource } from '../../src/database/data-source.js';
@@ -32,6 +33,16 @@ const versionOf = async ({ sql }: TestServer, { installation }: Created) =>
     await sql<any>('SELECT version FROM github_fact_installation WHERE id = $1', [installation.id])
   )[0]?.version;
 
+const deliveriesTo = (dataSource: () => DataSource | null) =>
+  new Deliveries({
+    appId: APP_ID,
+    dataSource,
+    obstacle: () => 'run npm run cli -- migrate --adopt',
+    isAsked: false,
+    wake: () => {},
+    log: pino({ level: 'silent' }),
+  });
+
 describeOnEachDatabase('A delivery', (kind) => {
   const server = useServer(kind, WEBHOOKS_ALONE);
   beforeAll(() => acceptsDeliveries(server()));
@@ -63,6 +74,31 @@ describeOnEachDatabase('A delivery', (kind) => {
     expect(await json(other)).toEqual({ outcome: 'applied' });
   });
 
+  test('that is 14 days old is forgotten, once an hour', async () => {
+    const { sql, database } = server();
+    const insert = (from: number, to: number) =>
+      sql(
+        `INSERT INTO github_delivery (target_id, event, guid, received_at)
+         SELECT '1', 'ping', n, now() - interval '1 day' * n FROM generate_series($1::int, $2) n`,
+        [from, to],
+      );
+    const left = async () =>
+      (
+        await sql<{ n: number }>(
+          "SELECT count(*)::int AS n FROM github_delivery WHERE target_id = '1'",
+        )
+      )[0]?.n;
+    await insert(1, 1200);
+    const deliveries = deliveriesTo(() => database.dataSource);
+    const ping = () =>
+      deliveries.apply({ targetId: APP_ID, event: 'ping', guid: randomUUID(), payload: {} });
+    await ping();
+    await until(async () => (await left()) === 13);
+    await insert(1201, 1210);
+    await ping();
+    expect(await left()).toBe(23);
+  });
+
   test('of many at once about one installation is applied, each', async () => {
     const payload = created();
     const answers = await Promise.all(Array.from({ length: 60 }, () => send(server(), payload)));
@@ -71,34 +107,17 @@ describeOnEachDatabase('A delivery', (kind) => {
   });
 });
 
-describe('A delivery that is 14 days old', () => {
-  test('is forgotten, once an hour', async () => {
-    const database = await createDatabase('PGlite');
-    let server = await startTestServer(database, WEBHOOKS_ALONE);
-    await acceptsDeliveries(server);
-    await server.sql(
-      `INSERT INTO github_delivery (target_id, event, guid, received_at)
-       SELECT '1', 'ping', n, now() - interval '1 day' * n FROM generate_series(1, 1200) n`,
-    );
-    await server.close();
-    server = await startTestServer(database, WEBHOOKS_ALONE);
-    await acceptsDeliveries(server);
-    const left = () =>
-      server.sql<any>("SELECT count(*)::int AS n FROM github_delivery WHERE target_id = '1'");
-    await until(async () => (await left())[0].n === 13);
-    await server.close();
-    await database.remove();
-  });
-});
-
 describeOnPostgres('Where writing takes long or fails', () => {
   let database: TestDatabase;
   let server: TestServer;
+  /** Another instance: one alone lets a twin wait before it takes a connection. */
+  let second: TestServer;
   let other: DataSource;
   beforeAll(async () => {
     database = await createDatabase('PostgreSQL');
     server = await startTestServer(database, WEBHOOKS_ALONE);
-    await acceptsDeliveries(server);
+    second = await startTestServer(database, WEBHOOKS_ALONE);
+    await Promise.all([acceptsDeliveries(server), acceptsDeliveries(second)]);
     const pool = createPool(
       { databaseUrl: database.env.DATABASE_URL ?? '', dataDirectory: '' },
       () => {},
@@ -111,7 +130,7 @@ describeOnPostgres('Where writing takes long or fails', () => {
   });
   afterAll(async () => {
     await other?.destroy();
-    await server?.close();
+    await Promise.all([server?.close(), second?.close()]);
     await database?.remove();
   });
 
@@ -155,7 +174,7 @@ describeOnPostgres('Where writing takes long or fails', () => {
   test('a twin does the work that the first could not', async () => {
     const [payload, guid] = [created(), randomUUID()];
     const release = await hold(payload);
-    const both = [send(server, payload, guid), send(server, payload, guid)];
+    const both = [send(server, payload, guid), send(second, payload, guid)];
     const waiting =
       "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'SELECT%FOR UPDATE%' AND datname = current_database()";
     const insertWaits =
@@ -171,6 +190,19 @@ describeOnPostgres('Where writing takes long or fails', () => {
     expect(statuses.sort()).toEqual([200, 503]);
     expect(await versionOf(server, payload)).toBe(1);
     expect(await json(await send(server, payload, guid))).toEqual({ outcome: 'seen' });
+  });
+
+  test('many that wait for one installation hold up no other one', async () => {
+    const payload = created();
+    const release = await hold(payload);
+    const waiting = Array.from({ length: 20 }, () => send(server, payload));
+    const others = await Promise.all(Array.from({ length: 20 }, () => send(server, created())));
+    expect(new Set(others.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(await versionOf(server, payload)).toBeUndefined();
+    await release();
+    const statuses = (await Promise.all(waiting)).map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    expect(await versionOf(server, payload)).toBe(20);
   });
 
   test('what waits for too long is to be sent again, and others are served meanwhile', async () => {
@@ -219,16 +251,8 @@ describeOnPostgres('Where writing takes long or fails', () => {
 });
 
 test('Nothing is written where there is no database', async () => {
-  const deliveries = new Deliveries({
-    appId: APP_ID,
-    dataSource: () => null,
-    obstacle: () => 'run npm run cli -- migrate --adopt',
-    isAsked: false,
-    wake: () => {},
-    log: {} as never,
-  });
   const received = { targetId: APP_ID, event: 'ping', guid: '1', payload: {} };
-  await expect(deliveries.apply(received)).rejects.toMatchObject({
+  await expect(deliveriesTo(() => null).apply(received)).rejects.toMatchObject({
     status: 503,
     message: 'run npm run cli -- migrate --adopt',
   });

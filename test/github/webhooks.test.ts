@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { describeOnEachDatabase } from '../helpers/databases.js';
+import { pino } from 'pino';
+import { createDatabase, describeOnEachDatabase } from '../helpers/databases.js';
 import { WEBHOOK_PATH, WEBHOOK_SECRET } from '../helpers/github.js';
 import { exchange, statusesOf } from '../helpers/raw-http.js';
-import { json, useServer } from '../helpers/server.js';
+import { json, startTestServer, useServer } from '../helpers/server.js';
 import {
   APP_ID,
   acceptsDeliveries,
@@ -276,4 +277,26 @@ describe('Without a webhook secret', () => {
     const other = await fetch(`${server().url}/unknown`, { method: 'POST' });
     expect([response.status, await response.text()]).toEqual([404, await other.text()]);
   });
+});
+
+test('Deliveries that are not signed are logged once a minute, without what they hold', async () => {
+  const lines: object[] = [];
+  const log = pino(
+    { level: 'debug' },
+    { write: (line: string) => void lines.push(JSON.parse(line)) },
+  );
+  const database = await createDatabase('PGlite');
+  const server = await startTestServer(database, WEBHOOKS_ALONE, log);
+  await acceptsDeliveries(server);
+  const body = JSON.stringify({ action: 'a-secret-of-ours' });
+  for (let n = 0; n < 5; n++)
+    await deliver(server, { event: 'installation', body, secret: 'other' });
+  await server.close();
+  await database.remove();
+  const refusals = lines.filter((line) => 'count' in line);
+  expect(refusals).toEqual([expect.objectContaining({ level: 40, count: 1 })]);
+  const each = lines.filter((line) => 'outcome' in line && line.outcome === 'refused');
+  expect(each).toHaveLength(5);
+  expect(each[0]).toMatchObject({ level: 20, event: 'installation' });
+  expect(JSON.stringify(lines)).not.toMatch(/a-secret-of-ours|webhook secret for tests/);
 });

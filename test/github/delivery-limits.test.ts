@@ -1,0 +1,55 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { until } from '../cli/process.js';
+import { WEBHOOK_PATH } from '../helpers/github.js';
+import { useServer } from '../helpers/server.js';
+import { acceptsDeliveries, deliver, WEBHOOKS_ALONE } from '../helpers/webhooks.js';
+
+const HEAD = `POST ${WEBHOOK_PATH} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n`;
+const MEBIBYTE = 1024 * 1024;
+
+describe('Deliveries whose bodies are under way', () => {
+  const server = useServer('PGlite', WEBHOOKS_ALONE);
+  beforeAll(() => acceptsDeliveries(server()));
+  const open: Socket[] = [];
+  afterEach(async () => {
+    for (const socket of open.splice(0)) socket.destroy();
+    await until(
+      async () => (await deliver(server(), { event: 'ping', payload: {} })).status === 200,
+    );
+  });
+
+  async function begin(length: number, sent: number): Promise<Socket> {
+    const socket = connect(Number(new URL(server().url).port), '127.0.0.1');
+    open.push(socket.on('error', () => {}));
+    await once(socket, 'connect');
+    socket.write(`${HEAD}Content-Length: ${length}\r\n\r\n`);
+    socket.write(Buffer.alloc(sent, ' '));
+    return socket;
+  }
+  const isRefused = async (event = 'ping') => {
+    const response = await deliver(server(), { event, payload: {} });
+    expect(response.headers.get('retry-after')).toBe(response.status === 503 ? '2' : null);
+    return response.status === 503;
+  };
+
+  test('are 1,000 at most: others are to be sent again', async () => {
+    await Promise.all(Array.from({ length: 999 }, () => begin(10, 1)));
+    expect(await isRefused()).toBe(false);
+    await begin(10, 1);
+    await until(isRefused);
+    // Reads are served: they have limits of their own.
+    expect((await server().graphql({ query: '{ viewer { id } }' })).status).toBe(200);
+  });
+
+  test('hold 64 MiB at most, whatever is announced', async () => {
+    for (let n = 0; n < 4; n++) await begin(24 * MEBIBYTE, MEBIBYTE);
+    expect(await isRefused()).toBe(false);
+    const sockets = await Promise.all(
+      [20, 20, 20, 20].map((size) => begin(24 * MEBIBYTE, size * MEBIBYTE)),
+    );
+    const answers = sockets.map(async (socket) => String((await once(socket, 'data'))[0]));
+    expect(await Promise.race(answers)).toMatch(/^HTTP\/1\.1 503 /);
+  });
+});
