@@ -1,12 +1,17 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Installation } from '../../src/explore/demo-github/model.js';
 import { cli, startCli, until } from '../cli/process.js';
-import { createDatabase, type TestDatabase } from '../helpers/databases.js';
+import {
+  createDatabase,
+  type DatabaseKind,
+  KINDS,
+  type TestDatabase,
+} from '../helpers/databases.js';
 import { startGithub, type TestGithub, useGithub } from '../helpers/github.js';
 import { execute } from '../helpers/other-tables.js';
 import { startTestServer } from '../helpers/server.js';
 
-const KIND = process.env.TEST_DATABASE_URL ? 'PostgreSQL' : 'PGlite';
+const KIND = KINDS.at(-1) as DatabaseKind;
 
 function install(github: TestGithub, login: string, repositories = 1): Installation {
   const account = github.world.addAccount(login);

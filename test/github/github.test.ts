@@ -73,19 +73,19 @@ describeOnEachDatabase('A server with an App', (kind) => {
     await until(() => github.calls.includes('GET /app/hook/config'));
     expect(syncs(github)).toBe(0);
   }, 20_000);
-
-  test('syncs by its timer, and ends in time amid a sync', async () => {
-    const { github, database } = await prepare(kind);
-    const server = await start(database, github, { GITHUB_SYNC_INTERVAL: '1' });
-    await until(() => syncs(github) > 1);
-    github.fault(() => ({ delay: 600_000 }));
-    github.calls.length = 0;
-    await until(() => github.calls.length > 0);
-    const started = performance.now();
-    await server.close();
-    expect(performance.now() - started).toBeLessThan(10_000);
-  }, 20_000);
 });
+
+test('A server with an App syncs by its timer, and ends in time amid a sync', async () => {
+  const { github, database } = await prepare('PGlite');
+  const server = await start(database, github, { GITHUB_SYNC_INTERVAL: '1' });
+  await until(() => syncs(github) > 1);
+  github.fault(() => ({ delay: 600_000 }));
+  github.calls.length = 0;
+  await until(() => github.calls.length > 0);
+  const started = performance.now();
+  await server.close();
+  expect(performance.now() - started).toBeLessThan(10_000);
+}, 20_000);
 
 test.each([
   [

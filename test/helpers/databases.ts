@@ -12,7 +12,10 @@ export interface TestDatabase {
 
 export type DatabaseKind = 'PGlite' | 'PostgreSQL';
 
-const KINDS: DatabaseKind[] = process.env.TEST_DATABASE_URL ? ['PGlite', 'PostgreSQL'] : ['PGlite'];
+/** Those that there are, the embedded one first. */
+export const KINDS: readonly DatabaseKind[] = process.env.TEST_DATABASE_URL
+  ? ['PGlite', 'PostgreSQL']
+  : ['PGlite'];
 
 export function describeOnEachDatabase(name: string, tests: (kind: DatabaseKind) => void): void {
   describe.each(KINDS)(`${name}, on %s`, (kind) => tests(kind));
