@@ -6,7 +6,8 @@ const INTERVAL = 3_000;
 
 /** A bar on a terminal, else a line every few seconds. */
 export function syncReport(): SyncReport & { end(summary: string | null): void } {
-  return process.stdout.isTTY ? barReport() : lineReport();
+  const { isTTY, columns } = process.stdout;
+  return isTTY && columns > 0 ? barReport() : lineReport();
 }
 
 function barReport() {

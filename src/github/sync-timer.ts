@@ -51,8 +51,10 @@ export class SyncTimer {
       if (due > 0 && (await this.#secondsUntilDue().catch(() => 0)) !== 0) continue;
       try {
         const summary = await sync({ ...this.#options, signal, report: this.#report });
-        log.info(summary, 'synced with GitHub');
-        failures = summary.failed > 0 ? failures + 1 : 0;
+        const isComplete = summary.failed === 0;
+        if (isComplete) log.info(summary, 'synced with GitHub');
+        else log.warn(summary, 'synced with GitHub, but not all: it is tried again');
+        failures = isComplete ? 0 : failures + 1;
       } catch (error) {
         signal.throwIfAborted();
         failures += 1;
