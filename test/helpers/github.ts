@@ -36,7 +36,7 @@ export interface Fault {
 type FaultOf = (call: Call) => Fault | undefined | Promise<Fault | undefined>;
 
 /** What GitHub would deliver now. */
-interface Held {
+export interface Held {
   delivery: Delivery;
   /** As often as a test wants, also twice at once. */
   send(): Promise<void>;
@@ -194,7 +194,7 @@ export function useGithubAndServer(
 }
 
 /** Fisher–Yates. */
-function shuffled<Item>(items: Item[], random: () => number): Item[] {
+export function shuffled<Item>(items: Item[], random: () => number): Item[] {
   const rest = [...items];
   return items.map(() => rest.splice(Math.floor(random() * rest.length), 1)[0] as Item);
 }
