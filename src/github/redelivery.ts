@@ -51,7 +51,10 @@ export async function listDeliveries({ app }: GithubClients, limit = LOOKED_AT):
 }
 
 /** @returns how many events GitHub delivers again, as they never succeeded */
-export async function redeliver(clients: GithubClients, isDry: boolean): Promise<number> {
+export async function redeliver(
+  clients: GithubClients,
+  { isDry, signal }: { isDry: boolean; signal: AbortSignal },
+): Promise<number> {
   const events = await listDeliveries(clients);
   const failed = events
     .filter(({ succeeded, attempts }) => !succeeded && attempts < ATTEMPTS)
@@ -59,6 +62,7 @@ export async function redeliver(clients: GithubClients, isDry: boolean): Promise
   if (isDry) return failed.length;
   // The oldest first, as they happened.
   for (const { id } of failed.reverse()) {
+    signal.throwIfAborted();
     await clients.app.request('POST /app/hook/deliveries/{delivery_id}/attempts', {
       delivery_id: id as unknown as number,
     });

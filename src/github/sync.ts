@@ -279,10 +279,11 @@ class Sync {
   }
 
   async #redeliver(): Promise<void> {
-    const { clients, dryRun = false } = this.#options;
+    const { clients, dryRun: isDry = false } = this.#options;
     try {
-      this.#summary.redelivered = await redeliver(clients, dryRun);
+      this.#summary.redelivered = await redeliver(clients, { isDry, signal: this.#signal });
     } catch (error) {
+      if (this.#signal.aborted) return;
       this.#fail(`Deliveries that have failed could not be asked for again: ${messageOf(error)}`);
     }
   }

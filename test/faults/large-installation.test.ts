@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type Served, serve } from '../cli/process.js';
+import { createDatabase, type TestDatabase } from '../helpers/databases.js';
+import { startGithub, type TestGithub } from '../helpers/github.js';
+import { execute } from '../helpers/other-tables.js';
+import { UNLIMITED } from '../helpers/server.js';
+import { size } from '../helpers/size.js';
+import { addCallers, type Caller, rest } from './load.js';
+
+const REPOSITORIES = size(1_000, 10_000);
+
+let github: TestGithub;
+let database: TestDatabase;
+let server: Served;
+let caller: Caller;
+
+beforeAll(async () => {
+  github = await startGithub();
+  database = await createDatabase('PostgreSQL');
+  server = await serve({ ...github.env, ...database.env, ...UNLIMITED });
+  [caller] = (await addCallers(database.env.DATABASE_URL ?? '', 1)) as [Caller];
+  github.deliverTo(server.url);
+}, 60_000);
+afterAll(async () => {
+  await server?.stop('SIGTERM');
+  await github?.close();
+  await database?.remove();
+});
+
+const WRITTEN = `
+  SELECT count(*)::integer AS count FROM github_fact_repository
+  JOIN github_fact_installation AS installation ON installation.id = installation_id AND dirty_since IS NULL`;
+
+async function untilWritten(): Promise<void> {
+  for (;;) {
+    const [row] = await execute<{ count: number }>(database, WRITTEN);
+    if (row?.count === REPOSITORIES) return;
+    await sleep(100);
+  }
+}
+
+/** MB. */
+function peakMemory(): number {
+  const status = readFileSync(`/proc/${server.pid}/status`, 'utf8');
+  return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024;
+}
+
+/** Reads, one after the other, until `work` ends. @returns milliseconds of each, the slowest last */
+async function readMeanwhile(work: Promise<unknown>): Promise<number[]> {
+  const times: number[] = [];
+  let isOver = false;
+  void work.finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    const { status, milliseconds } = await rest(server.url, caller);
+    expect(status).toBe(200);
+    times.push(milliseconds);
+  }
+  await work;
+  return times.sort((a, b) => a - b);
+}
+
+test(`An installation of ${REPOSITORIES} repositories is written while others read`, async () => {
+  const { world, actions, app } = github;
+  const account = world.addAccount('large');
+  for (let index = 0; index < REPOSITORIES; index++)
+    actions.createRepository(account, { name: `repository-${index}` });
+  const memory = peakMemory();
+  const started = performance.now();
+  actions.install(app, account);
+  const times = await readMeanwhile(untilWritten());
+  const at = (share: number) => times[Math.floor(share * (times.length - 1))]?.toFixed(1);
+  console.info(
+    `${REPOSITORIES} repositories after ${(performance.now() - started).toFixed(0)} ms, memory + ${(peakMemory() - memory).toFixed(0)} MB, ` +
+      `${times.length} reads: median ${at(0.5)} ms, p99 ${at(0.99)} ms, slowest ${at(1)} ms`,
+  );
+  expect(times.at(-1)).toBeLessThan(1_000);
+}, 120_000);
