@@ -5,7 +5,7 @@ import { InstallationFact } from '../installations/installation-fact.entity.js';
 import { fetchApp } from './app.js';
 import { AppState } from './app-state.entity.js';
 import { type GithubClients, rateLimitOf } from './client.js';
-import { type Changes, writeMissing, writeTruth } from './fact-store.js';
+import { type Changes, type Truth, writeMissing, writeTruth } from './fact-store.js';
 import { fetchTruth } from './fetch-truth.js';
 import { idOf, objectsOf } from './from-github.js';
 import { Lease } from './lease.js';
@@ -42,7 +42,7 @@ class SyncInterruptedError extends Error {
 
 /** Installations that are asked for at once. */
 const CONCURRENCY = 4;
-/** Answers in a row that are outdated or incomplete as they arrive, or refused as the installation has just changed. */
+/** Answers in a row that are outdated or incomplete as they arrive, refused as the installation has just changed, or 404. */
 const TRIES = 3;
 const CHANGED_MEANWHILE = [401, 403, 404];
 /** What a sync would hide at most without `force`; fewer than `count` are always hidden. */
@@ -213,10 +213,10 @@ class Sync {
 
   /** @returns whether it is done */
   async #ask(id: string, isLast: boolean): Promise<boolean> {
-    const { dataSource, clients } = this.#options;
-    const known = await dataSource.manager.findOneBy(InstallationFact, { id });
+    const { manager } = this.#options.dataSource;
+    const known = await manager.findOneBy(InstallationFact, { id });
     if (known?.deletedAt) return true;
-    const truth = await fetchTruth(clients, id).catch((error) => {
+    const truth = await this.#fetch(id).catch((error) => {
       const isTriedAgain = CHANGED_MEANWHILE.includes(error.status) && !rateLimitOf(error);
       if (isLast || !isTriedAgain) throw error;
     });
@@ -234,6 +234,14 @@ class Sync {
     if (!changes) this.#summary.raced += 1;
     if (!isComplete) throw new Error('its repositories changed while they were listed');
     return true;
+  }
+
+  /** A 404 may be a fault of GitHub's: all of several are believed. */
+  async #fetch(id: string): Promise<Truth | null> {
+    for (let tries = 1; ; tries++) {
+      const truth = await fetchTruth(this.#options.clients, id);
+      if (truth || tries === TRIES) return truth;
+    }
   }
 
   #count(
