@@ -19,7 +19,7 @@ import { allowLocalNetwork } from './http/local-network.js';
 import { checkProtocol } from './http/protocol.js';
 import { limitRates, RATE_LIMIT_HEADERS } from './http/rate-limit.js';
 import { explainRejections } from './http/rejected-sessions.js';
-import { RequestLog, requestId } from './http/request-log.js';
+import { idOf, RequestLog } from './http/request-log.js';
 import { shedLoad } from './http/shed-load.js';
 import { limitUnsentAnswers } from './http/unsent-answers.js';
 import { openApiRoutes } from './installations/installation.openapi.js';
@@ -60,7 +60,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   const app: FastifyInstance = fastify({
     loggerInstance: log,
     logController: new RequestLog(),
-    genReqId: requestId,
+    genReqId: idOf,
     // A function, as Fastify's own does not know an address that is written with its port.
     trustProxy: config.trustProxy.length > 0 && memberOf(config.trustProxy),
     bodyLimit: BODY_LIMIT,
@@ -92,7 +92,6 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     reply.header('x-request-id', request.id).headers(DATA_POLICY);
     done();
   });
-  checkProtocol(app);
   const explorable = config.graphqlIde && config.environment !== 'production';
   if (explorable) keepToOneName(app, config.host);
   handleErrors(app);
@@ -109,6 +108,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     });
     allowLocalNetwork(app);
   }
+  checkProtocol(app);
 
   const installations = new InstallationReader(database);
   const schema = createSchema({ users: new UserReader(database), installations });

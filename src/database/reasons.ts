@@ -14,6 +14,7 @@ const CONDITIONS: Record<string, string> = {
   '08': 'connection exception',
   '22': 'data exception',
   '25': 'invalid transaction state',
+  '25006': 'it is read-only',
   '28': 'this role may not log in from here',
   '28P01': 'wrong password',
   '3D': 'no such database',

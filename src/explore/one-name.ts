@@ -13,7 +13,8 @@ export function keepToOneName(app: FastifyInstance, host: string): void {
   if (!isLoopback(name)) return;
   app.addHook('onRequest', (request, reply, done) => {
     const { method, url, headers, socket } = request;
-    if (method !== 'GET' || !headers.accept?.startsWith('text/html')) return done();
+    const isPath = /^\/(?!\/)/.test(url);
+    if (method !== 'GET' || !isPath || !headers.accept?.startsWith('text/html')) return done();
     const one = `${name}:${socket.localPort}`;
     const isElsewhere = headers.host !== one && headers.host?.endsWith(`:${socket.localPort}`);
     if (!isElsewhere || !cameToLoopback(request) || sealedSession(headers) !== null) return done();

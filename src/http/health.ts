@@ -14,7 +14,7 @@ export interface HealthOptions {
 
 const NO_ANSWER: Condition = {
   reachable: false,
-  reason: 'the database cannot be reached: no answer in time',
+  reason: 'the database does not answer in time',
 };
 
 /** `/live` ignores the database, which no restart repairs. `/ready` answers 503, with the reason, while not serving. */
@@ -44,7 +44,7 @@ export function healthRoutes(app: FastifyInstance, { database }: HealthOptions):
 
   function probe(url: string, answer: (reply: FastifyReply) => Promise<unknown>): void {
     app.route({ ...quiet, method: METHODS, url, handler: (_request, reply) => answer(reply) });
-    nameMethods(app, url, METHODS);
+    nameMethods(app, url, METHODS, quiet);
   }
 
   app.addHook('preClose', async () => {
