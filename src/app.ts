@@ -13,7 +13,12 @@ import { OperationsManifest } from './graphql/operations-manifest.js';
 import { createSchema } from './graphql/schema.js';
 import { DATA_POLICY } from './http/browser-policy.js';
 import { memberOf } from './http/client-address.js';
-import { clientErrorHandler, handleErrors, handleFrameworkError } from './http/errors.js';
+import {
+  clientErrorHandler,
+  handleErrors,
+  handleFrameworkError,
+  keepPrivate,
+} from './http/errors.js';
 import { healthRoutes } from './http/health.js';
 import { allowLocalNetwork } from './http/local-network.js';
 import { checkProtocol } from './http/protocol.js';
@@ -26,7 +31,6 @@ import { openApiRoutes } from './installations/installation.openapi.js';
 import { InstallationReader } from './installations/installation.reader.js';
 import { installationRoutes } from './installations/installation.routes.js';
 import { type Context, createContextBuilder } from './session/context.js';
-import { SESSION_HEADERS } from './session/session-cookie.js';
 import type { SessionReader } from './session/session-reader.js';
 import { REQUEST_TIMEOUT, REQUEST_TIMEOUT_INTERVAL, SILENCE_TIMEOUT } from './timeouts.js';
 import { UserReader } from './users/user.reader.js';
@@ -123,10 +127,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     api.decorateRequest('context');
     api.decorateRequest('bringsSeal', false);
     api.addHook('onRequest', (request, reply, done) => {
-      // Set for errors too, which also depend on the session.
-      const vary = reply.hasHeader('vary') ? `${reply.getHeader('vary')}, ` : '';
-      reply.header('vary', `${vary}${SESSION_HEADERS}`);
-      reply.header('cache-control', 'private, no-store');
+      keepPrivate(reply);
       const known = contexts.remembered(request);
       request.context = known ?? contexts.anonymous(request);
       // A CORS preflight (Fetch §4.8) carries no cookie; its route needs none.

@@ -20,9 +20,13 @@ import {
 } from './error-answer.js';
 import { idOf, logRefusal } from './request-log.js';
 
+const UNSTORED = 'private, no-store';
 /** Headers of errors that occur before any hook runs. */
-const UNSTORED = { 'cache-control': 'private, no-store', vary: SESSION_HEADERS };
-const REFUSAL_HEADERS = { ...DATA_POLICY, ...UNSTORED };
+const REFUSAL_HEADERS = {
+  ...DATA_POLICY,
+  'cache-control': UNSTORED,
+  vary: SESSION_HEADERS,
+};
 /** Headers that tell a client what to do about a status. */
 const STATUS_HEADERS: Record<number, Record<string, string>> = {
   // RFC 9110 §15.5.2. The scheme of draft-broyer-http-cookie-auth, for which browsers open no dialog.
@@ -54,6 +58,12 @@ export class HttpError extends Error {
 type Failure = FastifyError | HttpError | CodedError;
 type ClientError = Error & { code?: string; rawPacket?: unknown };
 
+/** For the user of a session alone, whom errors depend on as well. */
+export function keepPrivate(reply: FastifyReply): void {
+  const vary = reply.hasHeader('vary') ? `${reply.getHeader('vary')}, ` : '';
+  reply.header('vary', `${vary}${SESSION_HEADERS}`).header('cache-control', UNSTORED);
+}
+
 /** Answers all errors in the form of the API that was asked. */
 export function handleErrors(app: FastifyInstance): void {
   app.setErrorHandler<Failure>((error, request, reply) => {
@@ -64,7 +74,7 @@ export function handleErrors(app: FastifyInstance): void {
     const { type, body } = errorAnswer(asked, failed);
     if (error instanceof HttpError) reply.headers(error.headers);
     // Of an error before the hooks of the API.
-    if (!reply.hasHeader('cache-control')) reply.headers(UNSTORED);
+    if (!reply.hasHeader('cache-control')) keepPrivate(reply);
     return reply
       .code(failed.status)
       .headers(STATUS_HEADERS[failed.status] ?? {})
@@ -74,7 +84,7 @@ export function handleErrors(app: FastifyInstance): void {
   app.setNotFoundHandler((_request, reply) =>
     reply
       .code(404)
-      .header('cache-control', 'private, no-store')
+      .header('cache-control', UNSTORED)
       .send(errorBody(404, 'No such route: see /openapi.json')),
   );
 }

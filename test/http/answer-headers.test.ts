@@ -84,6 +84,13 @@ describeOnEachDatabase('Private, inert responses', (kind) => {
     expectPrivateData(answer);
   });
 
+  test('depend on the origin too, also where no hook of the API has run', async () => {
+    const answer = await raw(server().url, 'GET /graphql HTTP/1.1\r\nConnection: close\r\n\r\n');
+    expect(answer.status).toBe(400);
+    expectPrivateData(answer);
+    expect(answer.headers.get('vary')?.split(', ')).toContain('Origin');
+  });
+
   test('500', async () => {
     const me = await server().addUser();
     const { database } = server();
