@@ -14,20 +14,24 @@ import { OperationsManifest } from './graphql/operations-manifest.js';
 import { createSchema } from './graphql/schema.js';
 import { DATA_POLICY } from './http/browser-policy.js';
 import { memberOf } from './http/client-address.js';
-import { clientErrorHandler, handleErrors, handleFrameworkError } from './http/errors.js';
+import {
+  clientErrorHandler,
+  handleErrors,
+  handleFrameworkError,
+  keepPrivate,
+} from './http/errors.js';
 import { healthRoutes } from './http/health.js';
 import { allowLocalNetwork } from './http/local-network.js';
 import { checkProtocol } from './http/protocol.js';
 import { limitRates, RATE_LIMIT_HEADERS } from './http/rate-limit.js';
 import { explainRejections } from './http/rejected-sessions.js';
-import { RequestLog, requestId } from './http/request-log.js';
+import { idOf, RequestLog } from './http/request-log.js';
 import { shedLoad } from './http/shed-load.js';
 import { limitUnsentAnswers } from './http/unsent-answers.js';
 import { openApiRoutes } from './installations/installation.openapi.js';
 import { InstallationReader } from './installations/installation.reader.js';
 import { installationRoutes } from './installations/installation.routes.js';
 import { type Context, createContextBuilder } from './session/context.js';
-import { SESSION_HEADERS } from './session/session-cookie.js';
 import type { SessionReader } from './session/session-reader.js';
 import { REQUEST_TIMEOUT, REQUEST_TIMEOUT_INTERVAL, SILENCE_TIMEOUT } from './timeouts.js';
 import { UserReader } from './users/user.reader.js';
@@ -63,7 +67,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   const app: FastifyInstance = fastify({
     loggerInstance: log,
     logController: new RequestLog(),
-    genReqId: requestId,
+    genReqId: idOf,
     // A function, as Fastify's own does not know an address that is written with its port.
     trustProxy: config.trustProxy.length > 0 && memberOf(config.trustProxy),
     bodyLimit: BODY_LIMIT,
@@ -95,7 +99,6 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     reply.header('x-request-id', request.id).headers(DATA_POLICY);
     done();
   });
-  checkProtocol(app);
   const explorable = config.graphqlIde && config.environment !== 'production';
   if (explorable) keepToOneName(app, config.host);
   handleErrors(app);
@@ -112,6 +115,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     });
     allowLocalNetwork(app);
   }
+  checkProtocol(app);
 
   const installations = new InstallationReader(database);
   const schema = createSchema({ users: new UserReader(database), installations });
@@ -126,10 +130,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     api.decorateRequest('context');
     api.decorateRequest('bringsSeal', false);
     api.addHook('onRequest', (request, reply, done) => {
-      // Set for errors too, which also depend on the session.
-      const vary = reply.hasHeader('vary') ? `${reply.getHeader('vary')}, ` : '';
-      reply.header('vary', `${vary}${SESSION_HEADERS}`);
-      reply.header('cache-control', 'private, no-store');
+      keepPrivate(reply);
       const known = contexts.remembered(request);
       request.context = known ?? contexts.anonymous(request);
       // A CORS preflight (Fetch §4.8) carries no cookie; its route needs none.

@@ -44,7 +44,8 @@ export const SILENCE_TIMEOUT = 6_000;
 export const OPEN_WAIT = 2_000;
 /** The wait for an index before a start serves without it. */
 export const INDEX_TIMEOUT = 60_000;
-export const PROBE_TIMEOUT = 1_000;
+/** A probe's answer: longer than a read, whose failure says why. */
+export const PROBE_TIMEOUT = 1_500;
 /** Idle time of a connection during shutdown, after its last answer or since it was opened. */
 export const FINAL_IDLE_TIMEOUT = 1_000;
 /**

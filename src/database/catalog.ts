@@ -50,6 +50,8 @@ export interface Catalog {
   /** The schema in which tables are made, quoted where SQL needs it; `null`: the search path has none for this role. */
   readonly schema: string | null;
   readonly mayCreate: boolean;
+  /** A standby, or a role whose transactions are read-only by default. */
+  readonly readOnly: boolean;
   /** Schemas of the search path with tables of these names that this role may not use, quoted where SQL needs it. */
   readonly barred: readonly string[];
   /** Those that the search path finds, by name. */
@@ -71,7 +73,7 @@ interface Row extends Omit<CatalogTable, 'columns' | 'unreadable' | 'constraints
 
 const SELECT_ROLE = `
   SELECT quote_ident(current_user) AS role, current_setting('search_path') AS "searchPath",
-    quote_ident(current_schema()) AS schema,
+    quote_ident(current_schema()) AS schema, current_setting('transaction_read_only')::boolean AS "readOnly",
     coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS "mayCreate",
     (SELECT coalesce(json_agg(quote_ident(n.nspname)), '[]')
       FROM unnest(string_to_array(current_setting('search_path'), ',')) AS path (name)

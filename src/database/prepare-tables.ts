@@ -17,6 +17,9 @@ import { onChange, type WaitOptions } from './wait-options.js';
 
 export type Log = Pick<FastifyBaseLogger, 'warn' | 'info'>;
 
+const READ_ONLY =
+  'it is read-only (transaction_read_only): run npm run cli -- migrate on the primary, by a role that may write';
+
 export const ORIGINS = {
   absent: 'none yet',
   own: 'of this program',
@@ -113,6 +116,7 @@ export async function faultsOf(dataSource: DataSource, tables: Tables): Promise<
     ];
   if (mayMigrate) return [];
   const { role, schema } = catalog;
+  if (catalog.readOnly) return [`${none}, and this session may not make them: ${READ_ONLY}`];
   const grant = schema === null ? '' : `GRANT CREATE ON SCHEMA ${schema} TO ${role}, or `;
   return [
     `${none}, and this role may not make them: ${grant}set search_path to the schema that has them`,
@@ -138,11 +142,12 @@ export function warningsOf(dataSource: DataSource, tables: Tables): string[] {
   const installations = catalog.tables.get('github_app_installation');
   const advice = installations && readIndexAdvice(installations, origin);
   if (advice) warnings.push(advice);
-  if (origin === 'own' && pending.length > 0 && !mayMigrate)
-    warnings.push(
-      `Pending: ${pending.join(', ')}, which ${catalog.role} may not apply: run npm run cli -- migrate as the owner ` +
-        'of the tables, with CREATE on their schema',
-    );
+  if (origin === 'own' && pending.length > 0 && !mayMigrate) {
+    const why = catalog.readOnly
+      ? `which this session may not apply: ${READ_ONLY}`
+      : `which ${catalog.role} may not apply: run npm run cli -- migrate as the owner of the tables, with CREATE on their schema`;
+    warnings.push(`Pending: ${pending.join(', ')}, ${why}`);
+  }
   return warnings;
 }
 

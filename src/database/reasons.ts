@@ -14,6 +14,7 @@ const CONDITIONS: Record<string, string> = {
   '08': 'connection exception',
   '22': 'data exception',
   '25': 'invalid transaction state',
+  '25006': 'it is read-only',
   '28': 'this role may not log in from here',
   '28P01': 'wrong password',
   '3D': 'no such database',
@@ -29,12 +30,13 @@ const CONDITIONS: Record<string, string> = {
   XX: 'internal error',
 };
 
+export const NO_ANSWER = 'the database does not answer in time';
+
 /** What is wrong, for `/ready`, which is public: a database's messages may quote data, and those of Node.js addresses. */
 export function reasonOf(error: unknown): string {
   if (error instanceof TablesNotServableError) return error.message;
   if (error instanceof DatabaseBusyError) return 'reads wait too long for the database';
-  if (error instanceof StatementTimeoutError || isTimeout(error))
-    return 'the database does not answer in time';
+  if (error instanceof StatementTimeoutError || isTimeout(error)) return NO_ANSWER;
   const state = sqlStateOf(error);
   const connecting = error instanceof ConnectionError;
   if (state !== null)

@@ -46,6 +46,7 @@ export async function inspectTables(database: Queryable): Promise<Tables> {
     pending: origin === 'other' ? [] : pendingOf(history),
     mayMigrate:
       catalog.mayCreate &&
+      !catalog.readOnly &&
       // It would make second tables, which are empty.
       catalog.barred.length === 0 &&
       (history.writable || !history.exists) &&

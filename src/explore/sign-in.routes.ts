@@ -16,15 +16,22 @@ const QUERY = {
   type: 'object',
   properties: { user: { type: 'string', minLength: 1, maxLength: MAX_USER_ID } },
 };
+/** Of a page of this server, of an address that a person has typed, and of programs. */
+const OWN_SITES: unknown[] = ['same-origin', 'none', undefined];
 const ATTRIBUTES = 'Path=/; HttpOnly; SameSite=Lax';
 
 /** Sets and removes the session cookie of a development server. */
 export function signInRoutes(app: FastifyInstance, demo: Demo): void {
   // A page of another site whose name was pointed here (DNS rebinding) would get a session of its own origin.
   app.addHook('onRequest', (request, reply, done) => {
-    if (cameToLoopback(request)) return done();
-    const message = 'Sign in on the machine of the server: open 127.0.0.1 or localhost';
-    reply.code(403).header('cache-control', 'no-store').send(errorBody(403, message));
+    const refuse = (message: string) =>
+      reply.code(403).header('cache-control', 'no-store').send(errorBody(403, message));
+    if (!cameToLoopback(request))
+      return refuse('Sign in on the machine of the server: open 127.0.0.1 or localhost');
+    // A link on another site would sign a person in as somebody else (login CSRF).
+    if (!OWN_SITES.includes(request.headers['sec-fetch-site']))
+      return refuse('Another site led here: open the start page, /, and sign in there');
+    done();
   });
 
   app.get<{ Querystring: { user?: string } }>(

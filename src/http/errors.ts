@@ -1,5 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { METHODS, maxHeaderSize, STATUS_CODES } from 'node:http';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type {
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  LogLevel,
+} from 'fastify';
 import { CodedError, errorBody, logFailure, RETRY_AFTER } from '../errors.js';
 import { SESSION_COOKIE, SESSION_HEADERS } from '../session/session-cookie.js';
 import { DATA_POLICY } from './browser-policy.js';
@@ -11,12 +18,13 @@ import {
   GRAPHQL_PATH,
   isGraphQLTarget,
 } from './error-answer.js';
-import { logRefusal } from './request-log.js';
+import { idOf, logRefusal } from './request-log.js';
 
+const UNSTORED = 'private, no-store';
 /** Headers of errors that occur before any hook runs. */
 const REFUSAL_HEADERS = {
   ...DATA_POLICY,
-  'cache-control': 'private, no-store',
+  'cache-control': UNSTORED,
   vary: SESSION_HEADERS,
 };
 /** Headers that tell a client what to do about a status. */
@@ -50,6 +58,12 @@ export class HttpError extends Error {
 type Failure = FastifyError | HttpError | CodedError;
 type ClientError = Error & { code?: string; rawPacket?: unknown };
 
+/** For the user of a session alone, whom errors depend on as well. */
+export function keepPrivate(reply: FastifyReply): void {
+  const vary = reply.hasHeader('vary') ? `${reply.getHeader('vary')}, ` : '';
+  reply.header('vary', `${vary}${SESSION_HEADERS}`).header('cache-control', UNSTORED);
+}
+
 /** Answers all errors in the form of the API that was asked. */
 export function handleErrors(app: FastifyInstance): void {
   app.setErrorHandler<Failure>((error, request, reply) => {
@@ -58,6 +72,8 @@ export function handleErrors(app: FastifyInstance): void {
     const { routeOptions, headers } = request;
     const asked = { isGraphQL: routeOptions.url === GRAPHQL_PATH, accept: headers.accept };
     const { type, body } = errorAnswer(asked, failed);
+    // Of an error before the hooks of the API.
+    if (!reply.hasHeader('cache-control')) keepPrivate(reply);
     return reply
       .code(failed.status)
       .headers(STATUS_HEADERS[failed.status] ?? {})
@@ -68,7 +84,7 @@ export function handleErrors(app: FastifyInstance): void {
   app.setNotFoundHandler((_request, reply) =>
     reply
       .code(404)
-      .header('cache-control', 'private, no-store')
+      .header('cache-control', UNSTORED)
       .send(errorBody(404, 'No such route: see /openapi.json')),
   );
 }
@@ -99,7 +115,12 @@ export function handleFrameworkError(
 }
 
 /** Answers other methods with 405 and `Allow` (RFC 9110 §15.5.6), and OPTIONS with `Allow` where nothing else does. */
-export function nameMethods(app: FastifyInstance, url: string, allowed: string[]): void {
+export function nameMethods(
+  app: FastifyInstance,
+  url: string,
+  allowed: string[],
+  options: { logLevel?: LogLevel } = {},
+): void {
   const allow = allowed.join(', ');
   if (!app.hasRoute({ method: 'OPTIONS', url }))
     app.options(url, (_request, reply) => reply.code(204).header('allow', allow).send());
@@ -108,6 +129,7 @@ export function nameMethods(app: FastifyInstance, url: string, allowed: string[]
     if (!app.supportedMethods.includes(method)) app.addHttpMethod(method);
   }
   app.route({
+    ...options,
     method: others,
     url,
     // Before the body is read.
@@ -125,14 +147,17 @@ export function clientErrorHandler(
     return void socket.destroy();
   const status = clientErrorStatus(error);
   // A client that left while it sent the body is logged as such.
-  if (error.code !== 'HPE_INVALID_EOF_STATE' || !socket._httpMessage)
-    logRefusal(this.log, socket._httpMessage, status);
-  socket.end(rawRefusal(status, {}, askedIn(error, socket)));
+  const response = socket._httpMessage;
+  const id = response ? idOf(response.req) : randomUUID();
+  if (error.code !== 'HPE_INVALID_EOF_STATE' || !response)
+    logRefusal(this.log, response, status, id);
+  socket.end(rawRefusal(status, id, {}, askedIn(error, socket)));
 }
 
 /** The bytes of an answer to a request that is not read further. */
 export function rawRefusal(
   status: number,
+  requestId: string,
   headers: Record<string, string>,
   asked: Asked = { isGraphQL: false, accept: undefined },
 ): string {
@@ -141,6 +166,7 @@ export function rawRefusal(
   const head = Object.entries({
     ...REFUSAL_HEADERS,
     ...headers,
+    'x-request-id': requestId,
     'content-type': type,
     connection: 'close',
     'content-length': Buffer.byteLength(body),

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Condition, Database } from '../database/database.js';
+import { NO_ANSWER } from '../database/reasons.js';
 import { RETRY_AFTER } from '../errors.js';
 import { PROBE_TIMEOUT } from '../timeouts.js';
 import { nameMethods } from './errors.js';
@@ -12,10 +13,7 @@ export interface HealthOptions {
   database: Pick<Database, 'check' | 'notReadyReason'>;
 }
 
-const NO_ANSWER: Condition = {
-  reachable: false,
-  reason: 'the database cannot be reached: no answer in time',
-};
+const TIMED_OUT: Condition = { reachable: false, reason: NO_ANSWER };
 
 /** `/live` ignores the database, which no restart repairs. `/ready` answers 503, with the reason, while not serving. */
 export function healthRoutes(app: FastifyInstance, { database }: HealthOptions): void {
@@ -28,7 +26,7 @@ export function healthRoutes(app: FastifyInstance, { database }: HealthOptions):
   probe('/ready', async (reply) => {
     const { reachable, reason } = await Promise.race([
       database.check(),
-      sleep(PROBE_TIMEOUT, NO_ANSWER, { ref: false }),
+      sleep(PROBE_TIMEOUT, TIMED_OUT, { ref: false }),
     ]);
     const { notReadyReason } = database;
     const needed = { database: reachable, migrations: notReadyReason === null, serving };
@@ -44,7 +42,7 @@ export function healthRoutes(app: FastifyInstance, { database }: HealthOptions):
 
   function probe(url: string, answer: (reply: FastifyReply) => Promise<unknown>): void {
     app.route({ ...quiet, method: METHODS, url, handler: (_request, reply) => answer(reply) });
-    nameMethods(app, url, METHODS);
+    nameMethods(app, url, METHODS, quiet);
   }
 
   app.addHook('preClose', async () => {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { HttpError, rawRefusal } from './errors.js';
-import { logRefusal } from './request-log.js';
+import { idOf, logRefusal } from './request-log.js';
 
 /** RFC 9110 §7.2: a host of RFC 3986 §3.2.2, which may be empty or have a zone (RFC 6874), and an optional port. */
 const HOST =
@@ -15,11 +15,12 @@ export function checkProtocol(app: FastifyInstance): void {
   app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
     app.server.emit('request', request, response),
   );
-  app.server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    logRefusal(app.log, null, 405);
+  app.server.on('connect', (request: IncomingMessage, socket: Duplex) => {
+    const id = idOf(request);
+    logRefusal(app.log, null, 405, id);
     // Node.js has removed its own listeners: an error would end the process, and nothing would close the socket.
     socket.on('error', () => socket.destroy());
-    const refusal = rawRefusal(405, { allow: 'GET, HEAD, OPTIONS, POST' });
+    const refusal = rawRefusal(405, id, { allow: 'GET, HEAD, OPTIONS, POST' });
     socket.end(refusal, () => socket.destroy());
   });
   app.addHook('onRequest', ({ headers: { host, expect }, raw }, _reply, done) => {

@@ -16,16 +16,24 @@ const CLOSED = 499;
 /** Answers of `clientErrorHandler`, which are written without the response. */
 const refusals = new WeakMap<ServerResponse, number>();
 
+/** Kept in the request, for an answer of the parser. */
+const ID = Symbol('id');
+
+type Identified = Pick<IncomingMessage, 'headers'> & { [ID]?: string };
+
 /** The caller's `X-Request-Id`, if it is safe to log, so that logs can be joined; else a new one. */
-export function requestId(request: Pick<IncomingMessage, 'headers'>): string {
+export function idOf(request: Identified): string {
   const given = request.headers['x-request-id'];
-  return typeof given === 'string' && ACCEPTABLE.test(given) ? given : randomUUID();
+  request[ID] ??= typeof given === 'string' && ACCEPTABLE.test(given) ? given : randomUUID();
+  return request[ID];
 }
 
 /** One line per request, answered or not, with the route instead of the URL and no headers: no user id, no cookie. */
 export class RequestLog extends LogController {
   override incomingRequest(request: FastifyRequest, reply: FastifyReply): void {
     const { raw } = reply;
+    // It was held back until the client had left: see connections.ts.
+    if (request.raw.socket.destroyed) return void logEnd(request, reply);
     if (raw.socket !== null) return void raw.on('close', () => logEnd(request, reply));
     // Pipelined behind another request: Node.js does not close such a response with its connection.
     const { socket } = request.raw;
@@ -47,9 +55,10 @@ export function logRefusal(
   log: FastifyBaseLogger,
   response: ServerResponse | null | undefined,
   status: number,
+  reqId: string,
 ): void {
   if (response) refusals.set(response, status);
-  else publish(log, { method: null, route: null, status, milliseconds: null });
+  else publish(log.child({ reqId }), { method: null, route: null, status, milliseconds: null });
 }
 
 function logEnd(request: FastifyRequest, reply: FastifyReply): void {

@@ -42,6 +42,7 @@ describeOnEachDatabase('The catalog', (kind) => {
       searchPath: expect.stringContaining('public'),
       schema: 'public',
       mayCreate: true,
+      readOnly: false,
       barred: [],
       tables: new Map(),
     });

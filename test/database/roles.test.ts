@@ -55,6 +55,22 @@ describeOnPostgres('A start', () => {
     expect(log).toHaveLength(2);
   });
 
+  test('of a read-only session serves what is there, and says where to migrate', async () => {
+    const readOnly = '-c default_transaction_read_only=on';
+    const empty = await openAs('postgres', readOnly);
+    expect(empty.unchanged).toBe(true);
+    expect(empty.fault).toMatch(
+      /has none of them, and this session may not make them: it is read-only/,
+    );
+    await openAs('postgres');
+    await admin(`DELETE FROM installations_server_migration WHERE name LIKE 'IndexReads%'`);
+    const { fault, log, unchanged } = await openAs('postgres', readOnly);
+    expect([fault, unchanged]).toEqual(['', true]);
+    expect(log[1]).toMatch(
+      /^Pending: IndexReads\d+, which this session may not apply: it is read-only/,
+    );
+  });
+
   test('says how to get an index of ours that was dropped', async () => {
     await openAs('postgres');
     await admin('DROP INDEX github_app_installation_read_idx');

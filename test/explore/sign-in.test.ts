@@ -56,6 +56,20 @@ describe('A development server', () => {
     });
 
     test.each([
+      ['none', 302],
+      ['same-origin', 302],
+      ['same-site', 403],
+      ['cross-site', 403],
+    ])('follows a link of its own pages alone: Sec-Fetch-Site %s, %i', async (site, status) => {
+      const host = `127.0.0.1:${portOf(server())}`;
+      for (const path of ['/dev/sign-in', '/dev/sign-out']) {
+        const answer = await get(server(), path, host, `Sec-Fetch-Site: ${site}\r\n`);
+        expect(statusesOf(answer)).toEqual([status]);
+        expect(headerOf(answer, 'set-cookie') !== undefined).toBe(status === 302);
+      }
+    });
+
+    test.each([
       ['user123', 3],
       ['user-with-none', 0],
       ['user-with-many', 1_000],
@@ -113,6 +127,13 @@ describe('A development server', () => {
         }
       },
     );
+
+    test('is led to no other host by what it asks for', async () => {
+      for (const target of ['//evil.example/', 'http://evil.example/']) {
+        const answer = await get(server(), target, `localhost:${portOf(server())}`, HTML);
+        expect(headerOf(answer, 'location')).toBeUndefined();
+      }
+    });
 
     test('stays where it has a session, and behind a forwarded port', async () => {
       const cookie = 'Cookie: neptun-session=of-the-web-application\r\n';

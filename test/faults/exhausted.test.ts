@@ -48,6 +48,9 @@ test(`while all statements hang for ${SECONDS} s, reads time out and other route
     if (n % 50 === 0) backends = Math.max(backends, await countBackends(observer));
     await sleep(5);
   }
+  const ready = await fetch(`${server.url}/ready`);
+  expect(ready.status).toBe(503);
+  expect(await ready.json()).toMatchObject({ reason: 'the database does not answer in time' });
   const start = Date.now();
   await locker.query('COMMIT');
   while ((await rest(server.url, callers[0] as Caller)).status !== 200) await sleep(10);

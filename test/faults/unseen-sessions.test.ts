@@ -85,7 +85,14 @@ test('sessions that this process has not seen are answered, all behind one addre
   expect(await sendAll(slow, address, USERS_AT_ONCE)).toEqual({ 200: SLOW_USERS });
 });
 
-test('so are those of an address that has just sent forged ones, which are refused', async () => {
+test('are refused with 503 alone, for a while, where more come at once than can be opened', async () => {
+  const seals = sealsOf(createSealer(PASSWORD, 8192), 6 * LIMIT);
+  const { 200: answered = 0, 503: refused = 0 } = await sendAll(seals, '192.0.2.4', 6 * LIMIT);
+  expect(answered + refused).toBe(6 * LIMIT);
+  expect(refused).toBeGreaterThan(LIMIT);
+});
+
+test('are answered too where their address has just sent forged ones, which are refused', async () => {
   const address = '192.0.2.2';
   const forged = sealsOf(createSealer('another password of 32 characters or more', 8192), FORGED);
   const others = new AbortController();

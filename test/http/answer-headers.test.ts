@@ -50,6 +50,11 @@ const ANSWERS: [string, number, Answer][] = [
   ['GraphQL, 2 MiB', 413, post('/graphql', { headers: JSON_TYPE, body: ' '.repeat(2 ** 21) })],
   ['GraphQL by GET', 400, ({ url }) => fetch(`${url}/graphql?query={viewer{id}}`)],
   ['GraphQL, another method', 405, post('/graphql', { method: 'PUT' })],
+  [
+    'REST, no Host',
+    400,
+    bytes('GET /api/users/x/installations HTTP/1.1\r\nConnection: close\r\n\r\n'),
+  ],
   ['invalid HTTP', 400, bytes('GARBAGE\r\n\r\n')],
   ['a URL too long', 414, bytes(`GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`)],
   [
@@ -75,7 +80,15 @@ describeOnEachDatabase('Private, inert responses', (kind) => {
   test.each(ANSWERS)('%s: %i', async (_name, status, ask) => {
     const answer = await ask(server(), await server().addUser(['1']));
     expect(answer.status).toBe(status);
+    expect(answer.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/);
     expectPrivateData(answer);
+  });
+
+  test('depend on the origin too, also where no hook of the API has run', async () => {
+    const answer = await raw(server().url, 'GET /graphql HTTP/1.1\r\nConnection: close\r\n\r\n');
+    expect(answer.status).toBe(400);
+    expectPrivateData(answer);
+    expect(answer.headers.get('vary')?.split(', ')).toContain('Origin');
   });
 
   test('500', async () => {

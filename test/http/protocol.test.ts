@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { exchange, statusesOf } from '../helpers/raw-http.js';
 import { useServer } from '../helpers/server.js';
@@ -54,5 +56,43 @@ describe('The Host header', () => {
 
   test('may be missing in HTTP/1.0', async () => {
     expect((await send([], '/openapi.json', '1.0'))[0]).toBe(200);
+  });
+});
+
+describe('CONNECT', () => {
+  const server = useServer('PGlite');
+  const bytes = 'CONNECT a:443 HTTP/1.1\r\nHost: a\r\nX-Request-Id: mine\r\n\r\n';
+  const open = () =>
+    connect({ port: Number(new URL(server().url).port), host: '127.0.0.1', allowHalfOpen: true });
+
+  test('is refused, and its connection closed', async () => {
+    const socket = open();
+    socket.write(bytes);
+    expect(await text(socket)).toMatch(/^HTTP\/1.1 405 .*\r\nx-request-id: mine\r\n/s);
+  });
+
+  test('of clients that reset it harms nobody', async () => {
+    for (let count = 0; count < 50; count++) {
+      const socket = open();
+      socket.on('error', () => {});
+      await new Promise<void>((sent) => socket.write(bytes, () => sent()));
+      socket.resetAndDestroy();
+    }
+    expect((await fetch(`${server().url}/live`)).status).toBe(200);
+  });
+});
+
+describe('Pipelined requests that wait for each other', () => {
+  const server = useServer('PGlite');
+
+  test('are bounded: a connection with more than a hundred is closed', async () => {
+    const socket = connect(Number(new URL(server().url).port), '127.0.0.1');
+    // Its rest may be reset.
+    const closed = new Promise((resolve) => socket.on('close', resolve));
+    socket.on('error', () => {});
+    socket.resume();
+    socket.write('GET /api/users/x/installations HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(5_000));
+    await closed;
+    expect((await fetch(`${server().url}/live`)).status).toBe(200);
   });
 });
