@@ -31,6 +31,7 @@ import { limitUnsentAnswers } from './http/unsent-answers.js';
 import { openApiRoutes } from './installations/installation.openapi.js';
 import { InstallationReader } from './installations/installation.reader.js';
 import { installationRoutes } from './installations/installation.routes.js';
+import { RepositoryReader } from './repositories/repository.reader.js';
 import { type Context, createContextBuilder } from './session/context.js';
 import type { SessionReader } from './session/session-reader.js';
 import { REQUEST_TIMEOUT, REQUEST_TIMEOUT_INTERVAL, SILENCE_TIMEOUT } from './timeouts.js';
@@ -118,7 +119,11 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   checkProtocol(app);
 
   const installations = new InstallationReader(database);
-  const schema = createSchema({ users: new UserReader(database), installations });
+  const schema = createSchema({
+    users: new UserReader(database),
+    installations,
+    repositories: new RepositoryReader(database),
+  });
   const compiled = new CompiledOperations(schema, log);
   const apollo = createApolloServer({ schema, compiled, logger: log, ide: config.graphqlIde });
   const manifest = config.operations && new OperationsManifest(config.operations);

@@ -15,6 +15,12 @@ const CODES = {
     description:
       'there is no such user, or it is not the session’s own: the two cannot be told apart',
   },
+  BAD_USER_INPUT: {
+    status: 400,
+    message: 'An argument or a variable has a value that it cannot have',
+    description:
+      'an argument or a variable has a value that it cannot have, which the message names',
+  },
   QUERY_TOO_COMPLEX: {
     status: 400,
     message: 'The query is too complex: ask for less at once',

@@ -13,6 +13,7 @@ import { InstallationReader } from './installations/installation.reader.js';
 import { adoptCommand, migrateCommand, seedCommand } from './maintenance.js';
 import { LogOutput } from './observability/log-output.js';
 import { VERSION } from './package.js';
+import { RepositoryReader } from './repositories/repository.reader.js';
 import { createLog, type RunningServer, startServer } from './server.js';
 import { sealSession } from './session/seal-session.js';
 import { SESSION_COOKIE } from './session/session-cookie.js';
@@ -122,6 +123,7 @@ program
     const schema = createSchema({
       users: new UserReader(database),
       installations: new InstallationReader(database),
+      repositories: new RepositoryReader(database),
     });
     process.stdout.write(textOf(schema));
   });

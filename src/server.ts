@@ -22,6 +22,7 @@ import { INSTALLATION_SLOTS } from './installations/installation.reader.js';
 import { describeError } from './observability/error-log.js';
 import { LogOutput } from './observability/log-output.js';
 import { VERSION } from './package.js';
+import { REPOSITORY_SLOTS } from './repositories/repository.reader.js';
 import { sessionPassword } from './session/session-password.js';
 import { SessionReader } from './session/session-reader.js';
 import {
@@ -33,10 +34,11 @@ import {
 import { USER_SLOTS } from './users/user.reader.js';
 
 /** One for each statement that a reader may have under way, and one for probes. */
-export const MAX_CONNECTIONS = [USER_SLOTS, ...Object.values(INSTALLATION_SLOTS)].reduce(
-  (sum, { shared, isolated }) => sum + shared + isolated,
-  1,
-);
+export const MAX_CONNECTIONS = [
+  USER_SLOTS,
+  REPOSITORY_SLOTS,
+  ...Object.values(INSTALLATION_SLOTS),
+].reduce((sum, { shared, isolated }) => sum + shared + isolated, 1);
 
 /** Of webhooks, refetches and sync, beside those. */
 export const GITHUB_CONNECTIONS = 4;

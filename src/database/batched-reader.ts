@@ -4,9 +4,8 @@ import { READ_TIMEOUT, SHARED_STATEMENT_TIMEOUT } from '../timeouts.js';
 import { DatabaseUnavailableError, isDataException, mayBeOfOneKey } from './availability.js';
 import { holdsId } from './column-types.js';
 import type { Database } from './database.js';
+import { keyStatement, type MakePlan, type ReadPlan } from './read-plan.js';
 import { ReadQueue, type Reads } from './read-queue.js';
-import { keyStatement, readStatement } from './read-statement.js';
-import { rowsOf } from './row-values.js';
 import type { Tables } from './tables.js';
 
 export type ReaderDatabase = Pick<
@@ -14,62 +13,53 @@ export type ReaderDatabase = Pick<
   'query' | 'tables' | 'tableOf' | 'declareRead' | 'report'
 >;
 
-type Entity = new () => object;
-
 /** Statements of a reader in flight, at most: for many keys, and for one key whose batch has failed. */
 interface Slots {
   shared: number;
   isolated: number;
 }
 
-export interface ReaderOptions {
-  entity: Entity;
-  /** The property that holds the key of a read. */
-  by: string;
-  /** The column set: the properties that a row brings; absent: all of them. */
-  columns?: readonly string[];
-  /** The entity of the key: a key with an owner and no rows gives `[]`. Absent: it gives `null`. */
-  owner?: Entity;
+export interface ReaderOptions<Answer> {
+  /** Made anew when the tables have changed. */
+  plan: MakePlan<Answer>;
   slots: Slots;
 }
 
-/** The one row of a statement: see `readStatement`. */
+/** The one row of a statement: see `ReadPlan`. */
 interface Json {
   json: string | null;
 }
 
 /** The answer to a statement, which is read as the statement was made: the tables may have changed meanwhile. */
-interface Batch<Row> {
+interface Batch<Answer> {
   rows: Json[];
-  statement: Statement<Row>;
+  plan: ReadPlan<Answer>;
 }
 
-interface Statement<Row> {
+interface Made<Answer> {
   tables: Tables | null;
-  text: string;
-  /** Derived from the text: behind a pooler, another version's statement must not have the same name. */
+  plan: ReadPlan<Answer>;
+  /** Derived from its text: behind a pooler, another version's statement must not have the same name. */
   name: string;
-  keyType: string;
-  rowsOf(key: string, values: readonly unknown[]): Row[];
 }
 
 const BATCH_SIZE = 1_000;
 
 /** Reads the keys of many requests by one SQL statement, and caches nothing. Reads of a failed batch are isolated. */
-export class BatchedReader<Row> {
+export class BatchedReader<Answer> {
   readonly #database: ReaderDatabase;
-  readonly #options: ReaderOptions;
-  readonly #shared: ReadQueue<Row[] | null, Batch<Row>>;
-  #made: Statement<Row> | undefined;
+  readonly #makePlan: MakePlan<Answer>;
+  readonly #shared: ReadQueue<Answer | null, Batch<Answer>>;
+  #made: Made<Answer> | undefined;
 
-  constructor(database: ReaderDatabase, options: ReaderOptions) {
+  constructor(database: ReaderDatabase, { plan, slots }: ReaderOptions<Answer>) {
     this.#database = database;
-    this.#options = options;
-    const failed = (reads: Reads<Row[] | null>, cause: unknown) => this.#refuse(reads, cause);
-    const succeeded = answerReads<Row>;
-    const isolated = new ReadQueue<Row[] | null, Batch<Row>>({
+    this.#makePlan = plan;
+    const failed = (reads: Reads<Answer | null>, cause: unknown) => this.#refuse(reads, cause);
+    const succeeded = answerReads<Answer>;
+    const isolated = new ReadQueue<Answer | null, Batch<Answer>>({
       size: 1,
-      statements: options.slots.isolated,
+      statements: slots.isolated,
       timeout: READ_TIMEOUT,
       query: (keys, timeout) => this.#selectIsolated(keys, timeout),
       succeeded,
@@ -77,7 +67,7 @@ export class BatchedReader<Row> {
     });
     this.#shared = new ReadQueue({
       size: BATCH_SIZE,
-      statements: options.slots.shared,
+      statements: slots.shared,
       timeout: SHARED_STATEMENT_TIMEOUT,
       query: (keys, timeout) => this.#select(keys, timeout),
       succeeded,
@@ -86,14 +76,14 @@ export class BatchedReader<Row> {
         for (const [key, read] of reads) isolated.add(key, read);
       },
     });
-    database.declareRead(() => this.#statement.text);
+    database.declareRead(() => this.#current.plan.text);
   }
 
-  /** Rows ordered by primary key; `null`: there is nothing by that key. @throws {CodedError} `SERVICE_UNAVAILABLE` */
-  read(key: string): Promise<Row[] | null> {
+  /** @returns `null`: there is nothing by that key. @throws {CodedError} `SERVICE_UNAVAILABLE` */
+  read(key: string): Promise<Answer | null> {
     let keyType: string;
     try {
-      keyType = this.#statement.keyType;
+      keyType = this.#current.plan.keyType;
     } catch (cause) {
       return Promise.reject(refusal(cause));
     }
@@ -101,49 +91,38 @@ export class BatchedReader<Row> {
     return this.#shared.read(key);
   }
 
-  /** Made anew when the tables have changed. */
-  get #statement(): Statement<Row> {
+  get #current(): Made<Answer> {
     if (this.#made?.tables !== this.#database.tables) this.#made = this.#make();
-    return this.#made as Statement<Row>;
+    return this.#made as Made<Answer>;
   }
 
-  #make(): Statement<Row> {
-    const { entity, by, columns: set, owner } = this.#options;
+  #make(): Made<Answer> {
     const { tables } = this.#database;
-    const table = this.#database.tableOf(entity);
-    const keyColumn = table.columns.find(({ property }) => property === by) ?? table.primary;
-    const columns = table.columns.filter(
-      ({ property }) => property !== by && (!set || set.includes(property)),
-    );
-    const ownerTable = owner ? this.#database.tableOf(owner) : null;
-    const text = readStatement({ table, by: keyColumn, columns, owner: ownerTable });
-    const name = `read_${hash('sha256', text).slice(0, 16)}`;
-    const keyType = (ownerTable?.primary ?? keyColumn).type ?? '';
-    return { tables, text, name, keyType, rowsOf: rowsOf<Row>(columns, by) };
+    const plan = this.#makePlan((entity) => this.#database.tableOf(entity));
+    return { tables, plan, name: `read_${hash('sha256', plan.text).slice(0, 16)}` };
   }
 
-  async #select(keys: string[], timeout: number): Promise<Batch<Row>> {
-    const statement = this.#statement;
-    const { text, name } = statement;
+  async #select(keys: string[], timeout: number): Promise<Batch<Answer>> {
+    const { plan, name } = this.#current;
     const values = [JSON.stringify(keys)];
-    const { rows } = await this.#database.query<Json>(text, values, { name, timeout });
-    return { rows, statement };
+    const { rows } = await this.#database.query<Json>(plan.text, values, { name, timeout });
+    return { rows, plan };
   }
 
   /** Finds nothing by a key that this database cannot hold: its encoding may lack a character. */
-  async #selectIsolated(keys: string[], timeout: number): Promise<Batch<Row>> {
-    const statement = this.#statement;
+  async #selectIsolated(keys: string[], timeout: number): Promise<Batch<Answer>> {
+    const { plan } = this.#current;
     const until = performance.now() + timeout;
     try {
       return await this.#select(keys, timeout);
     } catch (error) {
       if (!isDataException(error)) throw error;
-      if (await this.#canHold(statement, keys, until - performance.now())) throw error;
-      return { rows: [], statement };
+      if (await this.#canHold(plan, keys, until - performance.now())) throw error;
+      return { rows: [], plan };
     }
   }
 
-  async #canHold({ keyType }: Statement<Row>, keys: string[], timeout: number): Promise<boolean> {
+  async #canHold({ keyType }: ReadPlan<Answer>, keys: string[], timeout: number): Promise<boolean> {
     const options = { name: `key_${keyType}`, timeout };
     try {
       await this.#database.query(keyStatement(keyType), [JSON.stringify(keys)], options);
@@ -154,21 +133,21 @@ export class BatchedReader<Row> {
     }
   }
 
-  #refuse(reads: Reads<Row[] | null>, cause: unknown): void {
+  #refuse(reads: Reads<Answer | null>, cause: unknown): void {
     if (cause instanceof DatabaseUnavailableError) this.#database.report(cause);
     const error = refusal(cause);
     for (const read of reads.values()) read.reject(error);
   }
 }
 
-function answerReads<Row>(reads: Reads<Row[] | null>, { rows, statement }: Batch<Row>): void {
+function answerReads<Answer>(reads: Reads<Answer | null>, { rows, plan }: Batch<Answer>): void {
   const found = JSON.parse(rows[0]?.json ?? '[]') as (string | unknown[])[];
   // V8 takes what `pg` keeps them in for long-lived, and would move a kilobyte of each request there too.
   rows.length = 0;
   for (let at = 0; at < found.length; at += 2) {
     const key = found[at] as string;
     const read = reads.get(key);
-    read?.resolve(statement.rowsOf(key, found[at + 1] as unknown[]));
+    read?.resolve(plan.answerOf(key, found[at + 1] as unknown[]));
     reads.delete(key);
   }
   for (const read of reads.values()) read.resolve(null);

@@ -32,6 +32,13 @@ export function familyOf(type: string): readonly string[] {
   return [INTEGERS, TEXTS].find((family) => family.includes(type)) ?? [type];
 }
 
+/** SQL of a number of GitHub's in a column of this type; NULL: it is none. */
+export function githubIdOf(sql: string, type: string): string {
+  return TEXTS.includes(type)
+    ? `CASE WHEN ${sql} ~ '^[1-9][0-9]{0,17}$' THEN ${sql}::bigint END`
+    : sql;
+}
+
 /** Whether a text is an id of this type in canonical form: PostgreSQL would cast ` 1`, or `{…}` around a UUID, too. */
 export function holdsId(type: string, id: string): boolean {
   const bits = BITS[type];

@@ -12,7 +12,7 @@ import {
   TablesNotServableError,
   unreadableOptionals,
 } from './servable.js';
-import { inspectTables, sharedEntities, type Tables } from './tables.js';
+import { factEntities, inspectTables, sharedEntities, type Tables } from './tables.js';
 import { onChange, type WaitOptions } from './wait-options.js';
 
 export type Log = Pick<FastifyBaseLogger, 'warn' | 'info'>;
@@ -135,6 +135,13 @@ export function warningsOf(dataSource: DataSource, tables: Tables): string[] {
       `${table.qualified}: ${names} are not readable by this role, and are served as null: ${grantSelect(catalog, table, unreadable)}`,
     ];
   });
+  for (const { tableName } of factEntities(dataSource)) {
+    const table = catalog.tables.get(tableName);
+    if (!table || table.unreadable.size === 0) continue;
+    warnings.push(
+      `${table.qualified} is not readable by this role: what GitHub says is unknown, and hides no row: ${grantSelect(catalog, table)}`,
+    );
+  }
   for (const { rowSecurity, qualified } of catalog.tables.values()) {
     if (rowSecurity)
       warnings.push(`${qualified} has row-level security, which decides what ${catalog.role} sees`);

@@ -60,14 +60,51 @@ class RowView {
   ) {}
 }
 
-/** Makes the rows of a key from the values of `jsonOfValues`. Getters, so that only selected instants are converted. */
-export function rowsOf<Row>(
-  columns: readonly ReadColumn[],
-  keyProperty: string,
-): (key: string, values: readonly unknown[]) => Row[] {
-  class ColumnSetRow extends RowView {}
-  const define = (property: string, get: (this: RowView) => unknown) =>
-    Object.defineProperty(ColumnSetRow.prototype, property, { get, enumerable: true });
+export interface RowShape {
+  columns: readonly ReadColumn[];
+  /** Those of the row's `facts`, which follow, the primary key first; empty: they are unknown. Absent: it has none. */
+  facts?: readonly ReadColumn[] | undefined;
+  /** The property that has the key of the read. */
+  key?: string;
+}
+
+/** Makes the rows of a key from the values of `jsonOfValues`. */
+export function rowsOf<Row>({
+  columns,
+  facts,
+  key: keyProperty,
+}: RowShape): (key: string, values: readonly unknown[]) => Row[] {
+  const RowClass = viewClass(columns);
+  if (facts) {
+    const FactsClass = viewClass(facts);
+    define(RowClass, 'facts', function () {
+      const start = this.$start + columns.length;
+      const isKnown = facts.length > 0 && this.$values[start] !== null;
+      return isKnown ? new FactsClass(this.$key, this.$values, start) : null;
+    });
+  }
+  if (keyProperty !== undefined)
+    define(RowClass, keyProperty, function () {
+      return this.$key;
+    });
+  const width = columns.length + (facts?.length ?? 0);
+  return (key, values) => {
+    const rows: Row[] = [];
+    for (let start = 0; start < values.length; start += width)
+      rows.push(new RowClass(key, values, start) as Row);
+    return rows;
+  };
+}
+
+type Getter = (this: RowView) => unknown;
+
+function define(view: typeof RowView, property: string, get: Getter): void {
+  Object.defineProperty(view.prototype, property, { get, enumerable: true });
+}
+
+/** With getters, so that only selected instants are converted. */
+function viewClass(columns: readonly ReadColumn[]): typeof RowView {
+  class View extends RowView {}
   const valueAt = (row: RowView, at: number) => row.$values[row.$start + at];
   const instantAt = (row: RowView, at: number) => {
     const timestamp = valueAt(row, at);
@@ -77,7 +114,7 @@ export function rowsOf<Row>(
     meaning === 'instant' && !optional ? [at] : [],
   );
   for (const [at, { property, meaning }] of columns.entries()) {
-    const getters: Record<ReadColumn['meaning'], (this: RowView) => unknown> = {
+    const getters: Record<ReadColumn['meaning'], Getter> = {
       instant() {
         const instant = instantAt(this, at);
         if (instant !== null || !required.includes(at)) return instant;
@@ -93,15 +130,7 @@ export function rowsOf<Row>(
     function plain(this: RowView) {
       return valueAt(this, at);
     }
-    define(property, getters[meaning]);
+    define(View, property, getters[meaning]);
   }
-  define(keyProperty, function () {
-    return this.$key;
-  });
-  return (key, values) => {
-    const rows: Row[] = [];
-    for (let start = 0; start < values.length; start += columns.length)
-      rows.push(new ColumnSetRow(key, values, start) as Row);
-    return rows;
-  };
+  return View;
 }

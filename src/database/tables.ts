@@ -23,6 +23,9 @@ const OWN_KEYS = ['github_app_installation_user_key', 'github_app_installation_u
 /** The tables that other programs write as well, and may have made. */
 const SHARED_TABLES: readonly string[] = Object.keys(OWN_COLUMNS);
 
+/** Tables of this program alone, of what GitHub says: reads use them where they are there. */
+const FACT_TABLES: readonly string[] = ['github_fact_installation', 'github_fact_repository'];
+
 export interface Tables {
   readonly catalog: Catalog;
   readonly history: MigrationHistory;
@@ -34,11 +37,11 @@ export interface Tables {
 
 export async function inspectTables(database: Queryable): Promise<Tables> {
   let history = await readHistory(database);
-  const catalog = await readCatalog(database, SHARED_TABLES);
+  const catalog = await readCatalog(database, [...SHARED_TABLES, ...FACT_TABLES]);
+  const isAbsent = !SHARED_TABLES.some((name) => catalog.tables.has(name));
   // Another instance may have made both in between.
-  if (!history.exists && catalog.tables.size > 0) history = await readHistory(database);
-  const tables = [...catalog.tables.values()];
-  const origin = tables.length === 0 ? 'absent' : isOwn(catalog, history) ? 'own' : 'other';
+  if (!history.exists && !isAbsent) history = await readHistory(database);
+  const origin = isAbsent ? 'absent' : isOwn(catalog, history) ? 'own' : 'other';
   return {
     catalog,
     history,
@@ -50,12 +53,16 @@ export async function inspectTables(database: Queryable): Promise<Tables> {
       // It would make second tables, which are empty.
       catalog.barred.length === 0 &&
       (history.writable || !history.exists) &&
-      tables.every(({ owned }) => owned),
+      [...catalog.tables.values()].every(({ owned }) => owned),
   };
 }
 
 export function sharedEntities(dataSource: DataSource): EntityMetadata[] {
   return SHARED_TABLES.map((name) => dataSource.getMetadata(name));
+}
+
+export function factEntities(dataSource: DataSource): EntityMetadata[] {
+  return FACT_TABLES.map((name) => dataSource.getMetadata(name));
 }
 
 function isOwn({ tables }: Catalog, { exists, applied }: MigrationHistory): boolean {

@@ -5,6 +5,8 @@ import { ERROR_CODES_DESCRIPTION } from '../errors.js';
 import type { InstallationReader } from '../installations/installation.reader.js';
 import { installationResolvers } from '../installations/installation.resolver.js';
 import { findUserBy } from '../installations/selected-installations.js';
+import type { RepositoryReader } from '../repositories/repository.reader.js';
+import { repositoryResolvers } from '../repositories/repository.resolver.js';
 import type { UserReader } from '../users/user.reader.js';
 import { UserResolver } from '../users/user.resolver.js';
 
@@ -17,13 +19,15 @@ ${ERROR_CODES_DESCRIPTION}`;
 export interface Readers {
   users: UserReader;
   installations: InstallationReader;
+  repositories: RepositoryReader;
 }
 
 /** The schema of all resolvers, each handed the readers it translates for. */
-export function createSchema({ users, installations }: Readers): GraphQLSchema {
+export function createSchema({ users, installations, repositories }: Readers): GraphQLSchema {
   const resolvers: object[] = [
     new UserResolver(users, findUserBy(installations, users)),
     ...installationResolvers(installations),
+    ...repositoryResolvers(repositories),
   ];
   const classes = resolvers.map((resolver) => resolver.constructor);
   const schema = buildSchemaSync({

@@ -30,4 +30,7 @@ export class GithubAccount {
 
   @Field(() => String, { nullable: true, description: 'Where its picture is.' })
   avatarUrl!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Its page.' })
+  url!: string | null;
 }

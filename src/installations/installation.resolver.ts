@@ -1,11 +1,19 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import { Arg, Ctx, FieldResolver, Info, Resolver, Root } from 'type-graphql';
+import { DateTime } from '../date-time.js';
+import { memberOf } from '../enums.js';
+import { limitRows } from '../graphql/query-limits.js';
 import type { Context } from '../session/context.js';
 import { found, type PermittedUser } from '../users/access.js';
 import { User } from '../users/user.type.js';
 import { GithubAccount, GithubAccountType } from './github-account.type.js';
-import { GithubAppInstallation } from './github-app-installation.type.js';
-import type { InstallationReader, InstallationRow } from './installation.reader.js';
+import {
+  GithubAppInstallation,
+  GithubInstallationStatus,
+  GithubPermission,
+  GithubRepositorySelection,
+} from './github-app-installation.type.js';
+import { type InstallationReader, type InstallationRow, isKnown } from './installation.reader.js';
 import { columnsOf } from './selected-installations.js';
 
 export function installationResolvers(installations: InstallationReader): object[] {
@@ -42,11 +50,16 @@ class UserInstallationsResolver {
   ): Promise<readonly InstallationRow[]> {
     const rows = found(await this.#installations.read(user, context, columnsOf(info) ?? 'all'));
     const lowerLogin = login?.toLowerCase();
-    return rows.filter(
-      (row) =>
-        (lowerLogin === undefined || row.githubAccountName?.toLowerCase() === lowerLogin) &&
-        (!type || accountTypeOf(row) === type),
-    );
+    const kept = rows.filter((row) => {
+      if (lowerLogin === undefined && !type) return true;
+      const account = accountOf(row);
+      return (
+        (lowerLogin === undefined || account?.login?.toLowerCase() === lowerLogin) &&
+        (!type || account?.type === type)
+      );
+    });
+    limitRows(kept.length, info);
+    return kept;
   }
 }
 
@@ -57,33 +70,77 @@ class InstallationResolver {
     description: 'The account that has installed the App; null where nothing is known of it.',
   })
   account(@Root() row: InstallationRow): GithubAccount | null {
-    const account = {
-      githubAccountId: row.githubAccountId,
-      login: row.githubAccountName,
-      type: accountTypeOf(row),
-      avatarUrl: row.githubAccountAvatarUrl,
-    };
-    return Object.values(account).every((value) => value === null) ? null : account;
+    return accountOf(row);
   }
 
   @FieldResolver(() => String, {
     nullable: true,
-    description:
-      'GitHub’s page of its settings, for a user or an organization; null where the account is unknown.',
+    description: 'GitHub’s page of its settings; null where neither it nor the account is known.',
   })
   settingsUrl(@Root() row: InstallationRow): string | null {
+    if (row.facts?.htmlUrl) return row.facts.htmlUrl;
     const page = `settings/installations/${row.githubInstallationId}`;
-    const type = accountTypeOf(row);
+    const { login, type } = accountOf(row) ?? {};
     if (type === GithubAccountType.USER) return `https://github.com/${page}`;
-    if (type !== GithubAccountType.ORGANIZATION || !row.githubAccountName) return null;
-    return `https://github.com/organizations/${encodeURIComponent(row.githubAccountName)}/${page}`;
+    if (type !== GithubAccountType.ORGANIZATION || !login) return null;
+    return `https://github.com/organizations/${encodeURIComponent(login)}/${page}`;
+  }
+
+  @FieldResolver(() => GithubRepositorySelection, {
+    nullable: true,
+    description: 'Which repositories of its account it reaches; null where unknown.',
+  })
+  repositorySelection(@Root() { facts }: InstallationRow): GithubRepositorySelection | null {
+    return memberOf(GithubRepositorySelection, facts?.repositorySelection);
+  }
+
+  @FieldResolver(() => [GithubPermission], {
+    nullable: true,
+    description: 'What the App may do there, ordered by name; null where unknown.',
+  })
+  permissions(@Root() { facts }: InstallationRow): GithubPermission[] | null {
+    if (!facts?.permissions) return null;
+    const levels = Object.entries(facts.permissions);
+    return levels.map(([name, level]) => ({ name, level })).sort(byName);
+  }
+
+  @FieldResolver(() => DateTime, {
+    nullable: true,
+    description: 'Since when the App cannot act for it; null where it can, or this is unknown.',
+  })
+  suspendedAt(@Root() { facts }: InstallationRow): string | null {
+    return facts?.suspendedAt ?? null;
+  }
+
+  @FieldResolver(() => GithubInstallationStatus, { description: 'Whether the App can act for it.' })
+  status(@Root() row: InstallationRow): GithubInstallationStatus {
+    if (!isKnown(row)) return GithubInstallationStatus.UNKNOWN;
+    return row.facts?.suspendedAt
+      ? GithubInstallationStatus.SUSPENDED
+      : GithubInstallationStatus.ACTIVE;
   }
 }
 
-/** GitHub writes `User`, `Organization` and `Enterprise`; programs that store it may write it otherwise. */
-function accountTypeOf({ githubAccountType }: InstallationRow): GithubAccountType | null {
-  const name = githubAccountType?.toUpperCase() ?? '';
-  return Object.hasOwn(GithubAccountType, name)
-    ? GithubAccountType[name as GithubAccountType]
-    : null;
+/** By what GitHub says, else by the row’s own columns: as a whole, as the two may be of different times. */
+function accountOf(row: InstallationRow): GithubAccount | null {
+  const { facts } = row;
+  const account =
+    facts?.accountId || facts?.accountLogin
+      ? {
+          githubAccountId: facts.accountId,
+          login: facts.accountLogin,
+          type: memberOf(GithubAccountType, facts.accountType),
+          avatarUrl: facts.accountAvatarUrl,
+          url: facts.accountUrl,
+        }
+      : {
+          githubAccountId: row.githubAccountId,
+          login: row.githubAccountName,
+          type: memberOf(GithubAccountType, row.githubAccountType),
+          avatarUrl: row.githubAccountAvatarUrl,
+          url: null,
+        };
+  return Object.values(account).every((value) => value === null) ? null : account;
 }
+
+const byName = (one: GithubPermission, other: GithubPermission) => (one.name < other.name ? -1 : 1);

@@ -1,4 +1,5 @@
 import { BatchedReader, type ReaderDatabase } from '../database/batched-reader.js';
+import { rowsPlan } from '../database/rows-plan.js';
 import type { Context } from '../session/context.js';
 import type { PermittedUser } from './access.js';
 import { User } from './user.entity.js';
@@ -13,10 +14,11 @@ export interface UserRow {
 export const USER_SLOTS = { shared: 2, isolated: 1 };
 
 export class UserReader {
-  readonly #rows: BatchedReader<UserRow>;
+  readonly #rows: BatchedReader<UserRow[]>;
 
   constructor(database: ReaderDatabase) {
-    this.#rows = new BatchedReader(database, { entity: User, by: 'id', slots: USER_SLOTS });
+    const plan = rowsPlan<UserRow>({ entity: User, by: 'id' });
+    this.#rows = new BatchedReader(database, { plan, slots: USER_SLOTS });
   }
 
   /** @returns `null`: there is no such user */

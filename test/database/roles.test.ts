@@ -185,7 +185,7 @@ describeOnPostgres('A start', () => {
       ]);
       expect(await openAs(role, options)).toMatchObject({ fault: '', unchanged: true });
       const rows = await admin('SELECT 1 FROM pg_tables WHERE schemaname = $$Their app$$');
-      expect(rows).toHaveLength(3);
+      expect(rows).toHaveLength(7);
     },
   );
 

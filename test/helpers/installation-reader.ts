@@ -1,12 +1,10 @@
 import { BatchedReader, type ReaderDatabase } from '../../src/database/batched-reader.js';
 import type { Database } from '../../src/database/database.js';
-import { GithubAppInstallation } from '../../src/installations/github-app-installation.entity.js';
 import {
-  DOCUMENTED,
+  INSTALLATION_PLANS,
   INSTALLATION_SLOTS,
   type InstallationRow,
 } from '../../src/installations/installation.reader.js';
-import { User } from '../../src/users/user.entity.js';
 
 /**
  * A reader of users' installations by itself, without requests around it.
@@ -16,7 +14,7 @@ import { User } from '../../src/users/user.entity.js';
 export function installationReader(
   database: Database,
   query: ReaderDatabase['query'] = (...statement) => database.query(...statement),
-): BatchedReader<InstallationRow> {
+): BatchedReader<InstallationRow[]> {
   return new BatchedReader(
     {
       query,
@@ -25,12 +23,6 @@ export function installationReader(
       declareRead() {},
       report: (error) => database.report(error),
     },
-    {
-      entity: GithubAppInstallation,
-      by: 'neptunUserId',
-      columns: DOCUMENTED,
-      owner: User,
-      slots: INSTALLATION_SLOTS.documented,
-    },
+    { plan: INSTALLATION_PLANS.documented, slots: INSTALLATION_SLOTS.documented },
   );
 }

@@ -66,7 +66,7 @@ export class CreateGithubFacts1797000000000 implements MigrationInterface {
     // In the order of the pages that everybody with the installation may see.
     await runner.query(`
       CREATE INDEX github_fact_repository_page_idx
-        ON github_fact_repository (installation_id, lower(name) COLLATE "C", id)
+        ON github_fact_repository (installation_id, lower(name COLLATE "C"), id)
         WHERE NOT is_private`);
     await runner.query(`
       CREATE TABLE github_delivery (
