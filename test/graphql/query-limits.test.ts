@@ -44,6 +44,14 @@ describe('The limits of a query', () => {
     ],
     [`{ ${'viewer { installations { id } } '.repeat(20)} }`, 'The query costs 420'],
     [`{ __schema { ${'types { name } '.repeat(200)} } }`, 'The query costs 401'],
+    [
+      `{ viewer { installations { ${aliases(11, 'repositories { totalCount }')} } } }`,
+      'The query has pages of 330 rows together (`first`); at most 300 are allowed',
+    ],
+    [
+      `query ($n: Int) { viewer { installations { ${aliases(4, 'repositories(first: $n) { totalCount }')} } } }`,
+      'pages of 400 rows',
+    ],
     [`{ viewer { id } } fragment Unused on User { ${aliases(31, 'id')} }`, '31 aliases'],
     [`query A { viewer { id } } query B { ${aliases(31, '__typename')} }`, '31 aliases'],
   ])('are reported with the measured value: %s', async (query, message) => {
@@ -56,6 +64,8 @@ describe('The limits of a query', () => {
     `{ viewer { id ${'@skip(if: false) '.repeat(20)} } }`,
     `{ ${'__typename '.repeat(400)} }`,
     `{ ${'viewer { installations { id } } '.repeat(19)} __typename }`,
+    `{ viewer { installations { ${aliases(3, 'repositories(first: 100) { totalCount }')} } } }`,
+    `{ viewer { installations { ${aliases(10, 'repositories { totalCount }')} } } }`,
     '{ viewer { ...F } } fragment F on User { ...F }',
   ])('accept a query at the limit: %s', async (query) => {
     expect(await refusal(query)).toBe('');

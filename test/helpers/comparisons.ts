@@ -22,6 +22,7 @@ import { conditionsOf } from '../../src/graphql/selected-fields.js';
 import type { Context } from '../../src/session/context.js';
 import { RequestReads } from '../../src/session/request-reads.js';
 import type { Calls } from './compiled-schema.js';
+import { addInstallationFacts, addRepositories } from './facts.js';
 import { type Operation, randomOperations } from './random-operations.js';
 import type { TestServer } from './server.js';
 
@@ -152,7 +153,9 @@ export class ServerComparison {
     this.#featuresOf = featureFinder(this.#schema);
     const scalars = {
       ID: [...Array(12).fill(viewer), other, 'nobody', 17, '\u0000'],
-      String: ['Acme', 'acme', 'ACME', 'other', ''],
+      // The cursor of a repository among them.
+      String: ['Acme', 'acme', 'ACME', 'WyJiIiwiMiJd', ''],
+      Int: [...Array(5).fill(1), 0, 2, 30, 100, 101],
     };
     this.requests = fc.record({
       operation: randomOperations(this.#schema, { scalars, depth: 4, oneNamed: true }),
@@ -169,6 +172,19 @@ export class ServerComparison {
        WHERE neptun_user_id = $1 AND github_installation_id = '12'`,
       [viewer],
     );
+    await addInstallationFacts(server, [
+      {
+        id: '98765432101',
+        accountLogin: 'Acme',
+        permissions: { metadata: 'read', checks: 'write' },
+      },
+      { id: '17', suspendedAt: new Date(), repositorySelection: 'selected' },
+    ]);
+    await addRepositories(server, '98765432101', [
+      { id: '1', name: 'A', description: 'an "a"', visibility: 'public', pushedAt: new Date() },
+      { id: '2', name: 'b' },
+      { id: '3', name: 'c', isPrivate: true },
+    ]);
     return new ServerComparison(server, viewer, await server.addUser(['3']));
   }
 
