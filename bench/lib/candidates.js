@@ -63,7 +63,7 @@ export function builtIn(folder, title = 'this server') {
   return {
     name: 'ours',
     title,
-    kinds: ['rest', 'graphql', 'filtered'],
+    kinds: ['rest', 'graphql', 'filtered', 'repositories'],
     command: () => [process.execPath, '--no-memory-reducer', entry, 'serve'],
   };
 }
@@ -165,7 +165,7 @@ export const peers = [
   {
     name: 'textbook',
     title: 'Apollo + TypeGraphQL + TypeORM',
-    kinds: ['graphql', 'filtered'],
+    kinds: ['graphql', 'filtered', 'repositories'],
     remarks: 'by the book',
     required: 12.5,
     command: () => compile('textbook'),

@@ -1,5 +1,5 @@
 import { request as open } from 'node:http';
-import { ACCOUNT_LOGIN } from './seed.js';
+import { ACCOUNT_LOGIN, PAGE } from './seed.js';
 
 const QUERY = `query ($id: ID!) {
   user(id: $id) {
@@ -12,6 +12,16 @@ const FILTERED_QUERY = `query ($id: ID!) {
     installations(accountLogin: "${ACCOUNT_LOGIN}") {
       id neptunUserId githubInstallationId createdAt updatedAt
       account { login type }
+    }
+  }
+}`;
+
+const REPOSITORIES_QUERY = `query ($id: ID!) {
+  user(id: $id) {
+    installations {
+      id neptunUserId githubInstallationId createdAt updatedAt
+      account { login type }
+      repositories(first: ${PAGE}) { nodes { githubRepositoryId name isFork language pushedAt } }
     }
   }
 }`;
@@ -48,7 +58,11 @@ export const kinds = {
   graphql: graphql('GraphQL', QUERY),
   filtered: {
     ...graphql('GraphQL, account and filter', FILTERED_QUERY),
-    accountLogin: ACCOUNT_LOGIN,
+    shown: { accountLogin: ACCOUNT_LOGIN },
+  },
+  repositories: {
+    ...graphql('GraphQL, account and repositories', REPOSITORIES_QUERY),
+    shown: { repositories: true },
   },
 };
 

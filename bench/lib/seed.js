@@ -22,6 +22,10 @@ const TABLES = `
 
 export const PER_USER = 5;
 
+/** Repositories of each installation, one of them private; and how many of them are on a page. */
+const REPOSITORIES = 13;
+export const PAGE = 10;
+
 /** The account that one installation of each user belongs to. */
 export const ACCOUNT_LOGIN = 'octo-org';
 
@@ -56,6 +60,36 @@ const OF_ONE_USER = {
 };
 
 const list = (key) => `(array['${ACCOUNTS.map((account) => account[key]).join("', '")}'])`;
+
+/** What GitHub says of all installations, in the server's own tables; a thousand others were uninstalled. */
+export function seedFacts(url) {
+  return withClient(url, async (client) => {
+    await client.query(`
+      insert into github_fact_installation (id, account_id, account_login, account_type, account_avatar_url,
+        repository_selection, permissions, fetched_at)
+      select distinct on (github_installation_id) github_installation_id, github_account_id,
+        github_account_name, github_account_type, github_account_avatar_url, 'all',
+        '{"contents": "read", "metadata": "read"}'::jsonb, now()
+      from github_app_installation`);
+    await client.query(`
+      insert into github_fact_installation (id, deleted_at)
+      select 3000000000 + i, now() from generate_series(1, 1000) i`);
+    await client.query(`
+      insert into github_fact_repository (id, installation_id, owner, name, is_private, is_fork, language, pushed_at)
+      select (id - 4000000000) * ${REPOSITORIES} + n, id, account_login, 'repository-' || lpad(n::text, 2, '0'), n = 3,
+        n % 4 = 0, 'TypeScript', timestamptz '2026-03-20T10:00:00Z' + n * interval '1 hour'
+      from github_fact_installation, generate_series(1, ${REPOSITORIES}) n where deleted_at is null`);
+    await client.query('vacuum analyze github_fact_installation, github_fact_repository');
+  });
+}
+
+/** Older versions of the server make no tables of what GitHub says. */
+export async function hasFacts(client) {
+  const { rows } = await client.query(
+    "select to_regclass('github_fact_repository') is not null as has",
+  );
+  return rows[0].has;
+}
 
 /** Older versions of the server make the table without the columns of accounts. */
 export async function hasAccounts(client) {
@@ -100,16 +134,19 @@ export function seedUser(url, id, count) {
   });
 }
 
-/** The rows that must be answered for one user: all, or those of one account with its columns. */
-export function expectedRows(url, userId, accountLogin) {
-  const ofAccount = accountLogin !== undefined;
+/** The rows that must be answered for one user: all, or those of one account; with what else is shown of them. */
+export function expectedRows(url, userId, { accountLogin = null, repositories } = {}) {
+  const names = `(select array_agg(name) from (
+    select name from github_fact_repository
+    where installation_id = github_installation_id and not is_private order by name limit ${PAGE}) page)`;
   return withClient(url, async (client) => {
     const { rows } = await client.query(
       `select id, neptun_user_id, github_installation_id, created_at, updated_at
-         ${ofAccount ? ', github_account_name, github_account_type' : ''}
+         ${accountLogin || repositories ? ', github_account_name, github_account_type' : ''}
+         ${repositories ? `, ${names} as repositories` : ''}
        from github_app_installation
-       where neptun_user_id = $1 ${ofAccount ? 'and github_account_name = $2' : ''} order by id`,
-      ofAccount ? [userId, accountLogin] : [userId],
+       where neptun_user_id = $1 and ($2::text is null or ${accountLogin ? 'github_account_name' : 'null'} = $2) order by id`,
+      [userId, accountLogin],
     );
     return rows;
   });

@@ -4,17 +4,20 @@ import { expectedRows } from './seed.js';
 import { cookieOf, signIn } from './sessions.js';
 
 /** One form for the rows of every candidate, whatever its names, types and notation of time. */
-function plain(rows, withAccount) {
+function plain(rows, shown) {
   return rows.map((row) => ({
     id: String(row.id),
     user: row.neptun_user_id ?? row.neptunUserId,
     installation: String(row.github_installation_id ?? row.githubInstallationId),
     created: new Date(row.created_at ?? row.createdAt).getTime(),
     updated: new Date(row.updated_at ?? row.updatedAt).getTime(),
-    ...(withAccount && {
+    ...(shown && {
       login: row.account?.login ?? row.github_account_name,
       // GitHub writes Organization, GraphQL's convention is ORGANIZATION.
       type: (row.account?.type ?? row.github_account_type).toUpperCase(),
+    }),
+    ...(shown?.repositories && {
+      repositories: row.repositories.nodes?.map(({ name }) => name) ?? row.repositories,
     }),
   }));
 }
@@ -22,8 +25,8 @@ function plain(rows, withAccount) {
 /** Throws unless the answer holds these rows, in this order. */
 export function checkRows(candidate, kind, answer, expected) {
   const rows = rowsOf(candidate, kind, answer);
-  const withAccount = kinds[kind].accountLogin !== undefined;
-  if (!rows || !isDeepStrictEqual(plain(rows, withAccount), plain(expected, withAccount))) {
+  const { shown } = kinds[kind];
+  if (!rows || !isDeepStrictEqual(plain(rows, shown), plain(expected, shown))) {
     throw new Error(`${candidate.title} answers wrongly: ${JSON.stringify(answer).slice(0, 500)}`);
   }
 }
@@ -34,12 +37,12 @@ export function checkRows(candidate, kind, answer, expected) {
  */
 export async function verify({ candidate, port }, kind, { databaseUrl, users }) {
   if (candidate.constant) return;
-  const { request, refused, accountLogin } = kinds[kind];
+  const { request, refused, shown } = kinds[kind];
   const requestFor = (user) => request(user, candidate[kind]);
 
   for (let index = 0; index < users.length; index += 50) {
     const answer = (await ask(port, requestFor(users[index]))).json();
-    const expected = await expectedRows(databaseUrl, users[index].id, accountLogin);
+    const expected = await expectedRows(databaseUrl, users[index].id, shown);
     checkRows(candidate, kind, answer, expected);
   }
   if (candidate.open) return;

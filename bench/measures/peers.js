@@ -3,7 +3,7 @@ import { chart } from '../lib/chart.js';
 import { median, printTable, saveChart, saveFigures, thousands, verdict } from '../lib/figures.js';
 import { withClient } from '../lib/postgres.js';
 import { ask, kinds } from '../lib/requests.js';
-import { hasAccounts } from '../lib/seed.js';
+import { hasAccounts, hasFacts, seedFacts } from '../lib/seed.js';
 import { prepare, serve } from '../lib/serve.js';
 import { verify } from '../lib/verify.js';
 import { WARM_UP, wrk } from '../lib/wrk.js';
@@ -21,15 +21,18 @@ const RUN_UP = 1;
 export async function measurePeers({ rounds, seconds, only }) {
   const database = await prepare('peers', 50_000);
   const panels = [];
+  const facts = await withClient(database.databaseUrl, hasFacts);
+  if (facts) await seedFacts(database.databaseUrl);
   const accounts = await withClient(database.databaseUrl, hasAccounts);
   for (const kind of Object.keys(kinds)) {
-    if (kinds[kind].accountLogin && !accounts) {
-      console.log(`${kinds[kind].title}: left out, the tables of this server have no accounts`);
+    const { title, shown } = kinds[kind];
+    if ((shown && !accounts) || (shown?.repositories && !facts)) {
+      console.log(`${title}: left out, this server has no tables for it`);
       continue;
     }
     const candidates = await measureKind(kind, database, { rounds, seconds, only });
-    panels.push({ kind, title: kinds[kind].title, candidates });
-    report(kinds[kind].title, candidates);
+    panels.push({ kind, title, candidates });
+    report(title, candidates);
   }
   reportShare(panels);
   if (only) return; // a look at some of them must not replace the figures of all

@@ -11,6 +11,7 @@ import {
   Field,
   FieldResolver,
   ID,
+  Int,
   ObjectType,
   Query,
   Resolver,
@@ -81,6 +82,42 @@ class GithubAccount {
 }
 
 @ObjectType()
+@Entity('github_fact_repository')
+class GithubRepository {
+  @Field(() => ID, { name: 'githubRepositoryId' })
+  @PrimaryColumn('bigint')
+  id!: string;
+
+  @Column('bigint', { name: 'installation_id' })
+  installationId!: string;
+
+  @Field(() => String)
+  @Column('text')
+  name!: string;
+
+  @Column('boolean', { name: 'is_private' })
+  isPrivate!: boolean;
+
+  @Field(() => Boolean, { nullable: true })
+  @Column('boolean', { name: 'is_fork', nullable: true })
+  isFork!: boolean | null;
+
+  @Field(() => String, { nullable: true })
+  @Column('text', { nullable: true })
+  language!: string | null;
+
+  @Field(() => Date, { nullable: true })
+  @Column('timestamptz', { name: 'pushed_at', nullable: true })
+  pushedAt!: Date | null;
+}
+
+@ObjectType()
+class GithubRepositoryConnection {
+  @Field(() => [GithubRepository])
+  nodes!: GithubRepository[];
+}
+
+@ObjectType()
 @Entity('github_app_installation')
 class GithubAppInstallation {
   @Field(() => ID)
@@ -123,10 +160,11 @@ interface Context {
 const dataSource = await new DataSource({
   type: 'postgres',
   url: process.env.DATABASE_URL,
-  entities: [User, GithubAppInstallation],
+  entities: [User, GithubAppInstallation, GithubRepository],
 }).initialize();
 const users = dataSource.getRepository(User);
 const installations = dataSource.getRepository(GithubAppInstallation);
+const repositories = dataSource.getRepository(GithubRepository);
 
 @Resolver(() => User)
 class UserResolver {
@@ -152,8 +190,24 @@ class UserResolver {
   }
 }
 
+@Resolver(() => GithubAppInstallation)
+class InstallationResolver {
+  @FieldResolver(() => GithubRepositoryConnection)
+  async repositories(
+    @Root() { githubInstallationId }: GithubAppInstallation,
+    @Arg('first', () => Int) first: number,
+  ): Promise<GithubRepositoryConnection> {
+    const nodes = await repositories.find({
+      where: { installationId: githubInstallationId, isPrivate: false },
+      order: { name: 'ASC', id: 'ASC' },
+      take: first,
+    });
+    return { nodes };
+  }
+}
+
 const schema = await buildSchema({
-  resolvers: [UserResolver],
+  resolvers: [UserResolver, InstallationResolver],
   authChecker: ({ context }: { context: Context }) => context.viewerId !== undefined,
 });
 
