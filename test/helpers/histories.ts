@@ -63,9 +63,23 @@ const ACTS: Record<string, Act> = {
   select: onInstallation(({ github: { world, actions } }, installation, other) =>
     actions.select(installation, chosen(world.repositoriesOf(installation.account), other)),
   ),
-  acceptPermissions: onInstallation(({ github }, installation) =>
-    github.actions.acceptPermissions(installation),
-  ),
+  add: onInstallation(({ github: { world, actions } }, installation, other) => {
+    const reached = world.reached(installation);
+    const others = world
+      .repositoriesOf(installation.account)
+      .filter((one) => !reached.includes(one));
+    const repository = pick(others, other);
+    if (repository) actions.addToSelection(installation, repository);
+  }),
+  remove: onInstallation(({ github: { world, actions } }, installation, other) => {
+    const repository = pick(world.reached(installation), other);
+    if (repository) actions.removeFromSelection(installation, repository);
+  }),
+  acceptPermissions: onInstallation(({ github: { actions } }, installation, other) => {
+    const { app } = installation;
+    app.permissions = { ...app.permissions, issues: other % 2 ? 'read' : 'write' };
+    actions.acceptPermissions(installation);
+  }),
   renameAccount({ github: { world, actions } }, one) {
     const account = pick(world.accounts, one);
     if (account) actions.renameAccount(account, `renamed-${world.nextId()}`);
