@@ -4,16 +4,16 @@ import { histories } from '../helpers/histories.js';
 import { size } from '../helpers/size.js';
 import { HistoryScene } from './history-scene.js';
 
-const HISTORIES = size(20, 10_000);
+const HISTORIES = size(12, 10_000);
 /** Of two at once, one works while the other waits. */
-const scenes = Array.from({ length: size(1, 3) }, () => new HistoryScene());
+const scenes = Array.from({ length: size(1, 5) }, () => new HistoryScene());
 
 beforeAll(() => Promise.all(scenes.map((scene) => scene.start())), 60_000);
 afterAll(() => Promise.all(scenes.map((scene) => scene.stop())));
 
 // A lost `deleted` ends as missing, which is not served; any loss is repaired by one sync.
 test(`What is kept equals what is so at GitHub, after each of ${HISTORIES} histories`, async () => {
-  const others = { deliver: 120, double: 20, pass: 60, sync: 2, kill: 1 };
+  const others = { deliver: 120, double: 20, pass: 100, sync: 2, kill: 1 };
   const steps = fc.oneof(histories(others), histories({ ...others, lose: 40 }));
   const first = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31);
   const counts: Record<string, number> = {};

@@ -28,7 +28,7 @@ import { act, type Step } from '../helpers/histories.js';
 import { deliver } from '../helpers/webhooks.js';
 
 /** Milliseconds of an answer of GitHub. */
-const SLOWEST = 20;
+const SLOWEST = 60;
 /** The share of questions about an installation that GitHub does not answer. */
 const REFUSED = 0.03;
 /** Deliveries. */
@@ -87,7 +87,7 @@ export class HistoryScene {
     fault(({ path }) =>
       /\d$|repositories$/.test(path) && random() < REFUSED
         ? { status: 403 }
-        : { delay: random() < 0.5 ? random() * SLOWEST : 0 },
+        : { late: random() < 0.5 ? random() * SLOWEST : 0 },
     );
     for (const step of steps) await this.#happen(step);
     await this.#deliverAll(random);
