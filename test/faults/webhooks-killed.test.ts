@@ -6,8 +6,8 @@ import { startTestServer } from '../helpers/server.js';
 import { size } from '../helpers/size.js';
 import { acceptsDeliveries, deliver, WEBHOOKS_ALONE } from '../helpers/webhooks.js';
 
-const DELIVERIES = size(60, 1_000);
-const KILLS = size(2, 20);
+const DELIVERIES = size(40, 1_000);
+const KILLS = size(1, 20);
 const INSTALLATIONS = 7;
 const CONCURRENCY = 4;
 const idOf = (n: number) => 7_000_000_000 + (n % INSTALLATIONS);

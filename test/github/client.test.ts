@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { type Account, createKeys } from '../../src/explore/demo-github/model.js';
 import { createGithubClient, rateLimitOf } from '../../src/github/client.js';
 import { fetchTruth } from '../../src/github/fetch-truth.js';
@@ -9,6 +9,11 @@ import { KEYS, rateLimited, useGithub } from '../helpers/github.js';
 
 const OTHER_KEY = createKeys().pem;
 const github = useGithub();
+/** Items of GitHub's pages: few, so that there are several soon. */
+const PAGE = 5;
+beforeAll(() => {
+  github().world.longestPage = PAGE;
+});
 afterAll(() => {
   jest.useRealTimers();
 });
@@ -41,12 +46,12 @@ const truthOf = ({ id }: { id: number }, of = clients()) => fetchTruth(of, Strin
 
 describe('the truth', () => {
   test('has all repositories, of several pages', async () => {
-    const installation = install(203);
+    const installation = install(2 * PAGE + 1);
     const truth = await truthOf(installation);
     const { id, account } = installation;
     expect(truth?.installation).toMatchObject({ id: String(id), accountLogin: account.login });
     expect(truth?.repositories?.complete).toBe(true);
-    expect(truth?.repositories?.listed).toHaveLength(203);
+    expect(truth?.repositories?.listed).toHaveLength(2 * PAGE + 1);
     expect(truth?.repositories?.listed[0]).toMatchObject({ owner: account.login, license: 'MIT' });
   });
 
@@ -76,7 +81,7 @@ describe('the truth', () => {
       (account: Account) => actions.deleteRepository(world.repositoriesOf(account)[0] as never),
       (account: Account) => actions.createRepository(account, { name: 'late' }),
     ]) {
-      const installation = install(150);
+      const installation = install(2 * PAGE);
       github().fault(({ query }) => {
         if (query.page === '2') move(installation.account);
         return undefined;

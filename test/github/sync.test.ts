@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
-import type { DataSource } from 'typeorm';
+import { type DataSource, IsNull, Not } from 'typeorm';
 import type { Installation } from '../../src/explore/demo-github/model.js';
 import { AppState } from '../../src/github/app-state.entity.js';
-import { createGithubClient } from '../../src/github/client.js';
+import { createGithubClient, type GithubClients } from '../../src/github/client.js';
 import { lockInstallation, markDirty } from '../../src/github/fact-store.js';
 import { privateKeyOf } from '../../src/github/private-key.js';
 import { type SyncOptions, sync } from '../../src/github/sync.js';
@@ -17,11 +17,15 @@ import { KEYS, randomOf, startGithub, type TestGithub } from '../helpers/github.
 import { keptState, trueState } from '../helpers/github-state.js';
 import { startTestServer, type TestServer } from '../helpers/server.js';
 
+/** Items of GitHub's pages: few, so that there are several soon. */
+const PAGE = 5;
+
 describeOnEachDatabase('A sync', (kind) => {
   let github: TestGithub;
   let database: TestDatabase;
   let server: TestServer;
   let dataSource: DataSource;
+  let own: GithubClients;
 
   beforeAll(async () => {
     database = await createDatabase(kind);
@@ -33,6 +37,8 @@ describeOnEachDatabase('A sync', (kind) => {
   let isFresh = false;
   const fresh = async () => {
     github = await startGithub();
+    github.world.longestPage = PAGE;
+    own = clients();
     isFresh = true;
     await dataSource.query(
       'TRUNCATE github_fact_repository, github_fact_installation, github_app_state, github_delivery CASCADE',
@@ -50,7 +56,7 @@ describeOnEachDatabase('A sync', (kind) => {
   const run = (options: Partial<SyncOptions> = {}) =>
     sync({
       dataSource,
-      clients: clients(),
+      clients: own,
       appId: String(github.app.id),
       redelivers: false,
       signal: new AbortController().signal,
@@ -93,7 +99,7 @@ describeOnEachDatabase('A sync', (kind) => {
 
   test('fills empty tables, and writes nothing where nothing has changed', async () => {
     await fresh();
-    for (const count of [0, 1, 3, 120]) install(count);
+    for (const count of [0, 1, 3, 2 * PAGE + 1]) install(count);
     expect(await run()).toMatchObject({ checked: 4, changed: 4, repaired: 0, failed: 0 });
     expect(await kept()).toEqual(truth());
     const before = await dataSource.manager.find(InstallationFact);
@@ -110,9 +116,10 @@ describeOnEachDatabase('A sync', (kind) => {
 
   test('repairs what no delivery told, and clears marks', async () => {
     await fresh();
-    const [renamed, suspended, grown, marked, same] = [1, 2, 3, 1, 1].map((count) =>
+    const [renamed, suspended, grown, marked, named] = [1, 2, 3, 1, 1].map((count) =>
       install(count),
     );
+    install();
     await run();
     const { actions, world } = github;
     actions.renameAccount((renamed as Installation).account, 'renamed');
@@ -122,12 +129,13 @@ describeOnEachDatabase('A sync', (kind) => {
       name: 'new',
       visibility: 'private',
     });
+    // The same ones, by name instead of all.
+    actions.select(named as Installation, world.repositoriesOf((named as Installation).account));
     await mark(marked as Installation);
-    expect(await run()).toMatchObject({ checked: 5, changed: 4, repaired: 3, missing: 0 });
+    expect(await run()).toMatchObject({ checked: 6, changed: 5, repaired: 4, missing: 0 });
     expect(await kept()).toEqual(truth());
     const facts = await dataSource.manager.find(InstallationFact);
     expect(facts.filter(({ dirtySince }) => dirtySince)).toEqual([]);
-    expect(same).toBeDefined();
   });
 
   test('keeps the repositories of a suspended installation', async () => {
@@ -139,13 +147,18 @@ describeOnEachDatabase('A sync', (kind) => {
     expect(await kept()).toEqual(truth());
   });
 
-  test('hides what GitHub does not know, and shows it again', async () => {
+  test('hides what GitHub does not know, as where nobody told of its end, and shows it again', async () => {
     await fresh();
     const [installation] = [install(), install()] as [Installation, Installation];
     await run();
-    github.world.installations.delete(installation.id);
+    // The App has no webhook.
+    github.actions.uninstall(installation);
     expect(await run()).toMatchObject({ missing: 1 });
     expect(await missing()).toEqual([installation.id]);
+    expect(await kept()).toEqual(truth());
+    expect(await dataSource.manager.existsBy(InstallationFact, { deletedAt: Not(IsNull()) })).toBe(
+      false,
+    );
     expect(await run()).toMatchObject({ missing: 0, changed: 0 });
     github.world.installations.set(installation.id, installation);
     expect(await run()).toMatchObject({ changed: 1 });
@@ -222,7 +235,7 @@ describeOnEachDatabase('A sync', (kind) => {
 
   test('loses nothing where pages shift, are cut or repeat', async () => {
     await fresh();
-    for (let index = 0; index < 101; index++) install(0);
+    for (let index = 0; index < PAGE + 1; index++) install(0);
     await run();
     let shifted = false;
     github.fault(({ path, query }) => {
@@ -237,7 +250,7 @@ describeOnEachDatabase('A sync', (kind) => {
     expect(await missing()).toHaveLength(1);
     expect(await kept()).toEqual(truth());
     github.fault(({ path }) =>
-      path === '/app/installations' ? { change: (list) => list.slice(0, 5) } : undefined,
+      path === '/app/installations' ? { change: (list) => list.slice(0, 1) } : undefined,
     );
     expect(await run()).toMatchObject({ missing: 0, failed: 0 });
     expect(await kept()).toEqual(truth());
@@ -245,7 +258,7 @@ describeOnEachDatabase('A sync', (kind) => {
 
   test('removes no repository by a list that is cut or changes between its pages', async () => {
     await fresh();
-    const installation = install(150);
+    const installation = install(2 * PAGE);
     await run();
     github.fault(({ path }) =>
       path === '/installation/repositories'

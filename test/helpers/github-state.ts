@@ -13,6 +13,7 @@ export async function keptState({ manager }: DataSource) {
     account: fact.accountLogin,
     isSuspended: fact.suspendedAt !== null,
     selection: fact.repositorySelection,
+    permissions: fact.permissions,
     repositories: repositories
       .filter(({ installationId }) => installationId === fact.id)
       .map(({ id, owner, name, isPrivate, isArchived, description }) => ({
@@ -29,6 +30,7 @@ export function trueState({ world, app }: TestGithub): Awaited<ReturnType<typeof
     account: installation.account.login,
     isSuspended: installation.suspendedAt !== null,
     selection: installation.selected ? 'selected' : 'all',
+    permissions: installation.permissions,
     repositories: world
       .reached(installation)
       .map(({ id, owner, name, visibility, archived, description }) => ({

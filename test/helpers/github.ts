@@ -23,6 +23,8 @@ interface Call {
 export interface Fault {
   /** Milliseconds that the answer takes longer. */
   delay?: number;
+  /** Milliseconds that the answer is under way, and becomes outdated. */
+  late?: number;
   /** Ends the connection without an answer. */
   reset?: boolean;
   /** Answered instead. */
@@ -92,7 +94,7 @@ export async function startGithub(): Promise<TestGithub> {
   const { world, api } = github;
   const app = world.addApp({ publicKey: KEYS.publicKey });
   const calls: string[] = [];
-  const changes = new WeakMap<object, NonNullable<Fault['change']>>();
+  const faults = new WeakMap<object, Fault>();
   let faultOf: FaultOf | null = null;
   let number = 0;
 
@@ -103,7 +105,7 @@ export async function startGithub(): Promise<TestGithub> {
     const query = request.query as Call['query'];
     const fault = await faultOf?.({ method: request.method, path, query, number });
     if (fault?.delay) await sleep(fault.delay, undefined, { ref: false });
-    if (fault?.change) changes.set(request, fault.change);
+    if (fault) faults.set(request, fault);
     if (fault?.reset) {
       reply.hijack();
       request.raw.socket.destroy();
@@ -112,9 +114,11 @@ export async function startGithub(): Promise<TestGithub> {
       return reply.send({ message: fault.message ?? 'Server Error' });
     }
   });
-  api.addHook('preSerialization', async (request, _reply, body) =>
-    changes.has(request) ? changes.get(request)?.(structuredClone(body)) : body,
-  );
+  api.addHook('preSerialization', async (request, _reply, body) => {
+    const { change, late } = faults.get(request) ?? {};
+    if (late) await sleep(late, undefined, { ref: false });
+    return change ? change(structuredClone(body)) : body;
+  });
   const url = await github.listen();
 
   const testGithub: TestGithub = {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import type { App, Installation, Repository } from '../../src/explore/demo-github/model.js';
 import type { TestGithub } from './github.js';
@@ -60,12 +61,30 @@ const ACTS: Record<string, Act> = {
     ({ suspendedAt }) => suspendedAt !== null,
   ),
   // Also while it is suspended: GitHub does not tell then.
-  select: onInstallation(({ github: { world, actions } }, installation, other) =>
-    actions.select(installation, chosen(world.repositoriesOf(installation.account), other)),
-  ),
-  acceptPermissions: onInstallation(({ github }, installation) =>
-    github.actions.acceptPermissions(installation),
-  ),
+  select: onInstallation(({ github: { world, actions } }, installation, other) => {
+    const all = world.repositoriesOf(installation.account);
+    const selected = chosen(all, other);
+    // Of the same ones, by name instead of all, nothing is told: only a sync learns it.
+    if (!isDeepStrictEqual(world.reached(installation), selected ?? all))
+      actions.select(installation, selected);
+  }),
+  add: onInstallation(({ github: { world, actions } }, installation, other) => {
+    const reached = world.reached(installation);
+    const others = world
+      .repositoriesOf(installation.account)
+      .filter((one) => !reached.includes(one));
+    const repository = pick(others, other);
+    if (repository) actions.addToSelection(installation, repository);
+  }),
+  remove: onInstallation(({ github: { world, actions } }, installation, other) => {
+    const repository = pick(world.reached(installation), other);
+    if (repository) actions.removeFromSelection(installation, repository);
+  }),
+  acceptPermissions: onInstallation(({ github: { actions } }, installation, other) => {
+    const { app } = installation;
+    app.permissions = { ...app.permissions, issues: other % 2 ? 'read' : 'write' };
+    actions.acceptPermissions(installation);
+  }),
   renameAccount({ github: { world, actions } }, one) {
     const account = pick(world.accounts, one);
     if (account) actions.renameAccount(account, `renamed-${world.nextId()}`);

@@ -76,7 +76,9 @@ export function createApi(world: World): FastifyInstance {
   });
 
   api.get<Page>('/app/installations', (request, reply) =>
-    pageOf(world.installationsOf(appOf(request)), request, reply).map(installationJson),
+    pageOf(world.installationsOf(appOf(request)), request, reply, world.longestPage).map(
+      installationJson,
+    ),
   );
 
   api.get<ById>('/app/installations/:id', (request) => installationJson(installationOf(request)));
@@ -99,7 +101,7 @@ export function createApi(world: World): FastifyInstance {
     return {
       total_count: reached.length,
       repository_selection: installation.selected ? 'selected' : 'all',
-      repositories: pageOf(reached, request, reply).map(repositoryJson),
+      repositories: pageOf(reached, request, reply, world.longestPage).map(repositoryJson),
     };
   });
 

@@ -3,15 +3,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 export type Page = { Querystring: { per_page?: string; page?: string } };
 
 const DEFAULT_SIZE = 30;
-const MAX_SIZE = 100;
 
 /** The part of a list that a request asks for; `Link` names the next one. */
 export function pageOf<Item>(
   items: readonly Item[],
   request: FastifyRequest<Page>,
   reply: FastifyReply,
+  longest: number,
 ): Item[] {
-  const size = Math.min(Number(request.query.per_page ?? DEFAULT_SIZE), MAX_SIZE);
+  const size = Math.min(Number(request.query.per_page ?? DEFAULT_SIZE), longest);
   const page = Number(request.query.page ?? 1);
   if (page * size < items.length) setNext(request, reply, { page: String(page + 1) });
   return items.slice((page - 1) * size, page * size);

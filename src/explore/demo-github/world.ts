@@ -11,6 +11,8 @@ export class World {
   readonly deliveries: Deliveries;
   /** Of tests, which go ahead in time. */
   now: () => Date = () => new Date();
+  /** Items of a page at most; tests need fewer for several pages. */
+  longestPage = 100;
   #lastId: number;
 
   constructor(firstId: number) {
