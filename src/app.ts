@@ -21,6 +21,7 @@ import {
 } from './http/errors.js';
 import { healthRoutes } from './http/health.js';
 import { allowLocalNetwork } from './http/local-network.js';
+import { keepInTurn } from './http/pipelining.js';
 import { checkProtocol } from './http/protocol.js';
 import { limitRates, RATE_LIMIT_HEADERS } from './http/rate-limit.js';
 import { explainRejections } from './http/rejected-sessions.js';
@@ -92,12 +93,12 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     frameworkErrors: handleFrameworkError,
     clientErrorHandler,
   });
+  keepInTurn(app);
+  limitUnsentAnswers(app);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id).headers(DATA_POLICY);
     done();
   });
-  const explorable = config.graphqlIde && config.environment !== 'production';
-  if (explorable) keepToOneName(app, config.host);
   handleErrors(app);
   if (config.corsOrigins.length > 0) {
     await app.register(cors, {
@@ -113,6 +114,8 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     allowLocalNetwork(app);
   }
   checkProtocol(app);
+  const explorable = config.graphqlIde && config.environment !== 'production';
+  if (explorable) keepToOneName(app, config.host);
 
   const installations = new InstallationReader(database);
   const schema = createSchema({ users: new UserReader(database), installations });
@@ -134,7 +137,6 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
       request.bringsSeal = known === null && request.method !== 'OPTIONS';
       done();
     });
-    limitUnsentAnswers(api);
     shedLoad(api);
     const limits = { signedIn: config.rateLimit, anonymous: config.rateLimitAnonymous };
     const callerOf = await limitRates(api, limits);

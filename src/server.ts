@@ -102,7 +102,7 @@ export async function startServer(
 
 async function listenForMetrics(pool: Pool, { host, metricsPort }: Config): Promise<Server | null> {
   if (metricsPort === null) return null;
-  const { createMetricsServer } = await import('./observability/metrics.js');
+  const { createMetricsServer } = await import('./http/metrics-server.js');
   const server = createMetricsServer(pool).listen(metricsPort, host);
   await once(server, 'listening').catch((error) => {
     throw explain(error, { host, port: metricsPort }, 'METRICS_PORT');

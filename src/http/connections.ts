@@ -1,12 +1,9 @@
-import type { ServerResponse } from 'node:http';
-import { Server, type Socket } from 'node:net';
+import { Server } from 'node:net';
 import { setTimeout as sleep, setImmediate as tick } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { DRAIN_TIMEOUT, FINAL_IDLE_TIMEOUT } from '../timeouts.js';
 import { type Endpoint, listenOnAll } from './listen.js';
-
-/** `_httpMessage`: the response in progress; Node.js's own handlers read it too. */
-export type ServerSocket = Socket & { _httpMessage?: ServerResponse | null };
+import { announceClose, type ServerSocket } from './pipelining.js';
 
 /** Milliseconds between two looks at the idle connections. */
 const POLL_INTERVAL = 20;
@@ -107,10 +104,6 @@ export class Connections {
       await tick();
     }
   }
-}
-
-function announceClose(response: ServerResponse): void {
-  if (!response.headersSent) response.setHeader('connection', 'close');
 }
 
 /** Also before its first request, or while the head of a request arrives. */

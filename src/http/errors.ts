@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { METHODS, maxHeaderSize, STATUS_CODES } from 'node:http';
+import { METHODS, maxHeaderSize, type ServerResponse, STATUS_CODES } from 'node:http';
 import type {
   FastifyError,
   FastifyInstance,
@@ -10,7 +10,6 @@ import type {
 import { CodedError, errorBody, logFailure, RETRY_AFTER } from '../errors.js';
 import { SESSION_COOKIE, SESSION_HEADERS } from '../session/session-cookie.js';
 import { DATA_POLICY } from './browser-policy.js';
-import type { ServerSocket } from './connections.js';
 import {
   type Asked,
   errorAnswer,
@@ -18,6 +17,7 @@ import {
   GRAPHQL_PATH,
   isGraphQLTarget,
 } from './error-answer.js';
+import { afterAnswers, inTurn, type ServerSocket } from './pipelining.js';
 import { idOf, logRefusal } from './request-log.js';
 
 const UNSTORED = 'private, no-store';
@@ -111,7 +111,7 @@ export function handleFrameworkError(
 ): void {
   const { status, message } = new CodedError('NOT_FOUND');
   reply.header('x-request-id', request.id).headers(REFUSAL_HEADERS);
-  reply.code(status).send(errorBody(status, message));
+  inTurn(reply.raw, () => reply.code(status).send(errorBody(status, message)));
 }
 
 /** Answers other methods with 405 and `Allow` (RFC 9110 §15.5.6), and OPTIONS with `Allow` where nothing else does. */
@@ -143,15 +143,17 @@ export function clientErrorHandler(
   error: ClientError,
   socket: ServerSocket,
 ): void {
-  if (!socket.writable || error.code === 'ECONNRESET' || socket._httpMessage?.headersSent)
-    return void socket.destroy();
-  const status = clientErrorStatus(error);
-  // A client that left while it sent the body is logged as such.
-  const response = socket._httpMessage;
-  const id = response ? idOf(response.req) : randomUUID();
-  if (error.code !== 'HPE_INVALID_EOF_STATE' || !response)
-    logRefusal(this.log, response, status, id);
-  socket.end(rawRefusal(status, id, {}, askedIn(error, socket)));
+  const isAnswered = !socket._httpMessage && socket.parser?.incoming?.complete === false;
+  if (!socket.writable || error.code === 'ECONNRESET' || isAnswered) return void socket.destroy();
+  afterAnswers(socket, (response) => {
+    if (!socket.writable || response?.headersSent) return void socket.destroy();
+    const status = clientErrorStatus(error);
+    const id = response ? idOf(response.req) : randomUUID();
+    // A client that left while it sent the body is logged as such.
+    if (error.code !== 'HPE_INVALID_EOF_STATE' || !response)
+      logRefusal(this.log, response, status, id);
+    socket.end(rawRefusal(status, id, {}, askedIn(error, response)));
+  });
 }
 
 /** The bytes of an answer to a request that is not read further. */
@@ -175,7 +177,7 @@ export function rawRefusal(
 }
 
 /** What was asked, as far as it has arrived. */
-function askedIn({ rawPacket }: ClientError, { _httpMessage: response }: ServerSocket): Asked {
+function askedIn({ rawPacket }: ClientError, response: ServerResponse | null | undefined): Asked {
   if (response) {
     const { url = '', headers } = response.req;
     return { isGraphQL: isGraphQLTarget(url), accept: headers.accept };

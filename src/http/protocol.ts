@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { HttpError, rawRefusal } from './errors.js';
+import { afterAnswers, type ServerSocket } from './pipelining.js';
 import { idOf, logRefusal } from './request-log.js';
 
 /** RFC 9110 §7.2: a host of RFC 3986 §3.2.2, which may be empty or have a zone (RFC 6874), and an optional port. */
@@ -15,13 +15,16 @@ export function checkProtocol(app: FastifyInstance): void {
   app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
     app.server.emit('request', request, response),
   );
-  app.server.on('connect', (request: IncomingMessage, socket: Duplex) => {
-    const id = idOf(request);
-    logRefusal(app.log, null, 405, id);
+  app.server.on('connect', (request: IncomingMessage, socket: ServerSocket) => {
     // Node.js has removed its own listeners: an error would end the process, and nothing would close the socket.
-    socket.on('error', () => socket.destroy());
-    const refusal = rawRefusal(405, id, { allow: 'GET, HEAD, OPTIONS, POST' });
-    socket.end(refusal, () => socket.destroy());
+    const close = () => socket.destroy();
+    socket.on('error', close).on('timeout', close);
+    afterAnswers(socket, () => {
+      if (!socket.writable) return;
+      const id = idOf(request);
+      logRefusal(app.log, null, 405, id);
+      socket.end(rawRefusal(405, id, { allow: 'GET, HEAD, OPTIONS, POST' }), close);
+    });
   });
   app.addHook('onRequest', ({ headers: { host, expect }, raw }, _reply, done) => {
     // RFC 9112 §3.2.

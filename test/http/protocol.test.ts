@@ -81,18 +81,3 @@ describe('CONNECT', () => {
     expect((await fetch(`${server().url}/live`)).status).toBe(200);
   });
 });
-
-describe('Pipelined requests that wait for each other', () => {
-  const server = useServer('PGlite');
-
-  test('are bounded: a connection with more than a hundred is closed', async () => {
-    const socket = connect(Number(new URL(server().url).port), '127.0.0.1');
-    // Its rest may be reset.
-    const closed = new Promise((resolve) => socket.on('close', resolve));
-    socket.on('error', () => {});
-    socket.resume();
-    socket.write('GET /api/users/x/installations HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(5_000));
-    await closed;
-    expect((await fetch(`${server().url}/live`)).status).toBe(200);
-  });
-});
