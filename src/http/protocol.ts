@@ -10,6 +10,8 @@ const HOST =
 /** As Node.js recognizes it, before it answers 100. */
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
 
+const ALLOW = 'GET, HEAD, OPTIONS, POST';
+
 /** Refuses what Node.js would refuse by itself, without the documented body and headers. */
 export function checkProtocol(app: FastifyInstance): void {
   app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
@@ -23,15 +25,18 @@ export function checkProtocol(app: FastifyInstance): void {
       if (!socket.writable) return;
       const id = idOf(request);
       logRefusal(app.log, null, 405, id);
-      socket.end(rawRefusal(405, id, { allow: 'GET, HEAD, OPTIONS, POST' }), close);
+      socket.end(rawRefusal(405, id, { allow: ALLOW }), close);
     });
   });
-  app.addHook('onRequest', ({ headers: { host, expect }, raw }, _reply, done) => {
+  app.addHook('onRequest', ({ headers: { host, expect }, raw }, reply, done) => {
     // RFC 9112 §3.2.
     if (host === undefined ? raw.httpVersion !== '1.0' : !HOST.test(host))
       return done(new HttpError(400, 'Send one Host header with one name or address'));
     if (expect !== undefined && !CONTINUE.test(expect))
       return done(new HttpError(417, 'Expect may be 100-continue only'));
+    // Of the whole server: RFC 9110 §9.3.7.
+    if (raw.url === '*' && raw.method === 'OPTIONS')
+      return reply.code(204).header('allow', ALLOW).send();
     done();
   });
 }

@@ -59,6 +59,18 @@ describe('The Host header', () => {
   });
 });
 
+describe('OPTIONS *', () => {
+  const server = useServer('PGlite');
+
+  test('names the methods of the server', async () => {
+    const answer = await exchange(server().url, 'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n', 2_000);
+    expect(statusesOf(answer)).toEqual([204]);
+    expect(answer).toContain('allow: GET, HEAD, OPTIONS, POST\r\n');
+    const other = await exchange(server().url, 'GET * HTTP/1.1\r\nHost: a\r\n\r\n', 2_000);
+    expect(statusesOf(other)).toEqual([404]);
+  });
+});
+
 describe('CONNECT', () => {
   const server = useServer('PGlite');
   const bytes = 'CONNECT a:443 HTTP/1.1\r\nHost: a\r\nX-Request-Id: mine\r\n\r\n';
