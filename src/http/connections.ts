@@ -1,8 +1,9 @@
-import { Server } from 'node:net';
+import { type AddressInfo, Server } from 'node:net';
 import { setTimeout as sleep, setImmediate as tick } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { DRAIN_TIMEOUT, FINAL_IDLE_TIMEOUT } from '../timeouts.js';
 import { type Endpoint, listenOnAll } from './listen.js';
+import { urlOf } from './loopback.js';
 import { announceClose, type ServerSocket } from './pipelining.js';
 
 /** Milliseconds between two looks at the idle connections. */
@@ -37,7 +38,13 @@ export class Connections {
 
   /** @param name of the server, for the log */
   async listen(endpoint: Endpoint, name: string): Promise<void> {
-    this.#listeners = await listenOnAll(this.#app, endpoint, name);
+    const app = this.#app;
+    const textOf = (url: string) => `${name}: Server listening at ${url}`;
+    this.#listeners = await listenOnAll(app.server, endpoint, (first) =>
+      app.listen({ ...first, listenTextResolver: textOf }),
+    );
+    for (const further of this.#listeners.slice(1))
+      app.log.info(textOf(urlOf(further, (further.address() as AddressInfo).address)));
   }
 
   /**

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, jest, test } from '@jest/globals';
 import { serve, until } from '../cli/process.js';
 import { createDatabase } from '../helpers/databases.js';
+import { freePort } from '../helpers/postgres-cluster.js';
 import { size } from '../helpers/size.js';
 
 const STOPS = size(1, 20);
@@ -124,11 +125,13 @@ const TWO_ADDRESSES = `
   };
 `;
 
-test('HOST=localhost listens on both addresses, and drains both', async () => {
+test('HOST=localhost listens on both addresses, for metrics too, and drains both', async () => {
   const { env } = await createDatabase('PGlite');
+  const metricsPort = await freePort();
   const server = await serve({
     ...env,
     HOST: 'localhost',
+    METRICS_PORT: String(metricsPort),
     NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(TWO_ADDRESSES)}`,
   });
   const { hostname, port } = new URL(server.url);
@@ -142,6 +145,9 @@ test('HOST=localhost listens on both addresses, and drains both', async () => {
     expect(response.statusCode).toBe(431);
     expect(response.headers['cache-control']).toBe('private, no-store');
     response.resume();
+    const metrics = new URL('/metrics', url);
+    metrics.port = String(metricsPort);
+    expect(await ask(metrics.href, agents[index])).toMatchObject({ status: 200 });
   }
   const end = server.stop('SIGTERM');
   await until(async () => !(await isReady(urls[1] ?? '')));
