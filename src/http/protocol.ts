@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
-import { HttpError, rawRefusal } from './errors.js';
+import { refuseConnect } from './early-errors.js';
+import { HttpError } from './errors.js';
 import { afterAnswers, type ServerSocket } from './pipelining.js';
 import { idOf, logRefusal } from './request-log.js';
 
@@ -25,7 +26,7 @@ export function checkProtocol(app: FastifyInstance): void {
       if (!socket.writable) return;
       const id = idOf(request);
       logRefusal(app.log, null, 405, id);
-      socket.end(rawRefusal(405, id, { allow: ALLOW }), close);
+      socket.end(refuseConnect(id, ALLOW), close);
     });
   });
   app.addHook('onRequest', ({ headers: { host, expect }, raw }, reply, done) => {

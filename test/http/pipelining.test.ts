@@ -82,7 +82,7 @@ describe('Pipelined requests', () => {
     ['CONNECT', request('CONNECT a:443'), 405],
     ['what is no HTTP', 'GARBAGE\r\n\r\n', 400],
     ['headers too large', request('GET /graphql', `X: ${'x'.repeat(20_000)}\r\n`), 431],
-    ['a URL too long', request(`GET /${'x'.repeat(20_000)}`), 431],
+    ['a URL too long', request(`GET /${'x'.repeat(20_000)}`), 414],
     ['a broken body', `${request('POST /graphql', CHUNKED)}z\r\n`, 400],
     ['the end of the connection in a head', 'GET /li', 400],
   ])('do not lose their answers to %s', (what, bytes, status) => {
@@ -104,6 +104,18 @@ describe('Pipelined requests', () => {
       expect(text.match(/^connection: close\r$/gim)).toHaveLength(1);
       expect(seen.map((answered) => answered.status)).toEqual([200, 200, status]);
     });
+  });
+
+  test.each([
+    ['what is no HTTP', '\x00'],
+    ['headers too large', `${'x'.repeat(20_000)}`],
+  ])('do not give their form and id to the refusal of %s', async (_what, broken) => {
+    const first = request('GET /live', 'X-Request-Id: first\r\n');
+    const second = request('GET /graphql', `X-Request-Id: second\r\nX: ${broken}\r\n`);
+    const { text } = await send(server().url, first + second);
+    const [, one, two] = text.split('HTTP/1.1 ');
+    expect(one).toMatch(/^200 .*x-request-id: first\r\n/s);
+    expect(two).toMatch(/^4\d\d .*x-request-id: second\r\n.*"errors":/s);
   });
 
   test('are not answered behind one that closes the connection', async () => {
