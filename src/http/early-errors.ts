@@ -51,7 +51,8 @@ export function earlyErrorHandlers(origins: readonly string[]) {
         // A client that left while it sent the body is logged as such.
         if (error.code !== 'HPE_INVALID_EOF_STATE' || !response)
           logRefusal(this.log, response, status, id);
-        socket.end(rawAnswer(status, head, earlyHeaders(id, origins, head.headers.origin)));
+        const answer = rawAnswer(status, head, earlyHeaders(id, origins, head.headers.origin));
+        socket.end(answer, () => socket.destroy());
       });
     },
   };
