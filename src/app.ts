@@ -1,4 +1,3 @@
-import cors from '@fastify/cors';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Config } from './config.js';
 import type { ReaderDatabase } from './database/batched-reader.js';
@@ -14,16 +13,13 @@ import { OperationsManifest } from './graphql/operations-manifest.js';
 import { createSchema } from './graphql/schema.js';
 import { DATA_POLICY } from './http/browser-policy.js';
 import { memberOf } from './http/client-address.js';
-import {
-  clientErrorHandler,
-  handleErrors,
-  handleFrameworkError,
-  keepPrivate,
-} from './http/errors.js';
+import { allowOrigins } from './http/cors.js';
+import { earlyErrorHandlers } from './http/early-errors.js';
+import { handleErrors, keepPrivate } from './http/errors.js';
 import { healthRoutes } from './http/health.js';
-import { allowLocalNetwork } from './http/local-network.js';
+import { keepInTurn } from './http/pipelining.js';
 import { checkProtocol } from './http/protocol.js';
-import { limitRates, RATE_LIMIT_HEADERS } from './http/rate-limit.js';
+import { limitRates } from './http/rate-limit.js';
 import { explainRejections } from './http/rejected-sessions.js';
 import { idOf, RequestLog } from './http/request-log.js';
 import { shedLoad } from './http/shed-load.js';
@@ -62,6 +58,10 @@ export interface AppDependencies {
   webhooks: WebhookOptions | null;
 }
 
+export function hasStartPage({ graphqlIde, environment }: Config): boolean {
+  return graphqlIde && environment !== 'production';
+}
+
 /** Builds the application. It does not close its dependencies. */
 export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
   const { config, log, database, sessions, demo, webhooks } = dependencies;
@@ -93,30 +93,20 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     pluginTimeout: 0,
     // Requests are served until the last connection is closed: see http/connections.ts.
     return503OnClosing: false,
-    frameworkErrors: handleFrameworkError,
-    clientErrorHandler,
+    ...earlyErrorHandlers(config.corsOrigins),
   });
+  keepInTurn(app);
+  limitUnsentAnswers(app);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id).headers(DATA_POLICY);
     done();
   });
-  const explorable = config.graphqlIde && config.environment !== 'production';
-  if (explorable) keepToOneName(app, config.host);
   handleErrors(app);
-  if (config.corsOrigins.length > 0) {
-    await app.register(cors, {
-      // A function, so that other origins are told nothing. An allowed one may send any header that it asks for.
-      origin: (origin, done) =>
-        done(null, origin !== undefined && config.corsOrigins.includes(origin) && origin),
-      credentials: true,
-      maxAge: 7200,
-      exposedHeaders: ['etag', 'retry-after', 'x-request-id', ...RATE_LIMIT_HEADERS],
-      strictPreflight: false,
-      preflightContinue: true,
-    });
-    allowLocalNetwork(app);
-  }
+  // Before all that may refuse a request, so that pages can read why.
+  await allowOrigins(app, config.corsOrigins);
   checkProtocol(app);
+  const explorable = hasStartPage(config);
+  if (explorable) keepToOneName(app, config.host);
 
   const installations = new InstallationReader(database);
   const schema = createSchema({
@@ -142,7 +132,6 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
       request.bringsSeal = known === null && request.method !== 'OPTIONS';
       done();
     });
-    limitUnsentAnswers(api);
     shedLoad(api);
     const limits = { signedIn: config.rateLimit, anonymous: config.rateLimitAnonymous };
     const callerOf = await limitRates(api, limits);

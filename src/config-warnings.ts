@@ -5,8 +5,11 @@ const PASSWORDS = ['SESSION_PASSWORD', 'NUXT_SESSION_PASSWORD', 'SESSION_PASSWOR
 const WEBHOOK_SECRETS = ['GITHUB_WEBHOOK_SECRET', 'GITHUB_WEBHOOK_SECRET_PREVIOUS'];
 /** Characters of a secret that nobody guesses. */
 const SECRET_LENGTH = 16;
-/** Of the documentation of nuxt-auth-utils. */
-const PUBLIC_PASSWORD = 'password-with-at-least-32-characters';
+/** Of the documentation of nuxt-auth-utils, and of h3. */
+const PUBLIC_PASSWORDS = [
+  'password-with-at-least-32-characters',
+  '80d42cfb-1cd2-462c-8f17-e3237d9027e9',
+];
 
 /** What is probably a mistake, and does not keep the server from running. Each names a variable, and shows no value. */
 export function warningsOf(variables: NodeJS.ProcessEnv, known: readonly string[]): string[] {
@@ -41,7 +44,7 @@ function warningsOfPassword(password: string): string[] {
   const warnings = [];
   if (/^[\r\n]*[ \t]|[ \t][\r\n]*$/.test(password))
     warnings.push('has blanks around it, which are not taken for a part of it');
-  if (password.trim() === PUBLIC_PASSWORD)
+  if (PUBLIC_PASSWORDS.includes(password.trim()))
     warnings.push('is an example of a documentation: anybody can make sessions');
   return warnings;
 }

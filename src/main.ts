@@ -2,6 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { Command, InvalidArgumentError } from 'commander';
 import type { FastifyBaseLogger } from 'fastify';
+import { hasStartPage } from './app.js';
 import { type Config, loadConfig } from './config.js';
 import { databaseName } from './database/database-name.js';
 import { doctor } from './doctor/doctor.js';
@@ -196,6 +197,7 @@ async function bannerOf({ url, demo }: RunningServer, config: Config) {
     url,
     database: databaseName(config),
     ide: config.graphqlIde,
+    startPage: hasStartPage(config),
     demo: present ? { userId: DEMO_USER, session: await demo.session(DEMO_USER) } : null,
   });
 }

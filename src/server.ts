@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
@@ -16,7 +15,7 @@ import { createDemo, type Demo } from './explore/demo.js';
 import { seedOnce } from './explore/demo-data.js';
 import type { Github } from './github/github.js';
 import { Connections } from './http/connections.js';
-import { explain } from './http/listen.js';
+import { explain, listenOnAll } from './http/listen.js';
 import { urlOf } from './http/loopback.js';
 import { INSTALLATION_SLOTS } from './installations/installation.reader.js';
 import { describeError } from './observability/error-log.js';
@@ -146,12 +145,13 @@ async function listenForMetrics(
   { host, metricsPort }: Config,
 ): Promise<Server | null> {
   if (metricsPort === null) return null;
-  const { createMetricsServer } = await import('./observability/metrics.js');
+  const { createMetricsServer } = await import('./http/metrics-server.js');
   const { measureCounts } = await import('./github/gauges.js');
   const measure = (registry: Registry) => github && measureCounts(registry, () => github.counts());
-  const server = createMetricsServer(pool, measure).listen(metricsPort, host);
-  await once(server, 'listening').catch((error) => {
-    throw explain(error, { host, port: metricsPort }, 'METRICS_PORT');
+  const server = createMetricsServer(pool, measure);
+  const endpoint = { host, port: metricsPort };
+  await listenOnAll(server, endpoint).catch((error) => {
+    throw explain(error, endpoint, 'METRICS_PORT');
   });
   return server;
 }

@@ -2,18 +2,19 @@ import { IDE_PATH } from '../graphql/sandbox.js';
 import { isLoopback } from '../http/loopback.js';
 import { VERSION } from '../package.js';
 import { SESSION_COOKIE } from '../session/session-cookie.js';
-import { SIGN_IN_PATH } from './sign-in.routes.js';
+import { SIGN_IN_PATH, START_PATH } from './sign-in.routes.js';
 
 export interface BannerOptions {
   url: string;
   /** Which database it is. */
   database: string;
   ide: boolean;
+  startPage: boolean;
   /** The demo user and its sealed session; `null`: no demo sign-in. */
   demo: { userId: string; session: string } | null;
 }
 
-export function banner({ url, database, ide, demo }: BannerOptions): string {
+export function banner({ url, database, ide, startPage, demo }: BannerOptions): string {
   const lines = [
     '',
     `  GitHub App installations ${VERSION}, ready at ${url}`,
@@ -22,6 +23,7 @@ export function banner({ url, database, ide, demo }: BannerOptions): string {
     `  GraphQL      ${url}/graphql`,
     `  REST         ${url}/api/users/{user_id}/installations   (${url}/openapi.json)`,
   ];
+  if (startPage) lines.push(`  Start page   ${url}${START_PATH}   in a browser`);
   if (ide) {
     lines.push(
       `  Sandbox      ${url}/graphql   in a browser; needs the internet`,

@@ -14,8 +14,8 @@ export function keepToOneName(app: FastifyInstance, host: string): void {
   app.addHook('onRequest', (request, reply, done) => {
     const { method, url, headers, socket } = request;
     if (method !== 'GET' || !headers.accept?.startsWith('text/html')) return done();
-    // An absolute target, or one that begins with `//`, names another host.
-    if (!/^\/(?!\/)/.test(url)) return done();
+    // A whole URL (RFC 9112 §3.2.2) cannot follow the name.
+    if (!url.startsWith('/')) return done();
     const one = `${name}:${socket.localPort}`;
     const isElsewhere = headers.host !== one && headers.host?.endsWith(`:${socket.localPort}`);
     if (!isElsewhere || !cameToLoopback(request) || sealedSession(headers) !== null) return done();

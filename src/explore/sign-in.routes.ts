@@ -22,13 +22,13 @@ const ATTRIBUTES = 'Path=/; HttpOnly; SameSite=Lax';
 
 /** Sets and removes the session cookie of a development server. */
 export function signInRoutes(app: FastifyInstance, demo: Demo): void {
-  // A page of another site whose name was pointed here (DNS rebinding) would get a session of its own origin.
   app.addHook('onRequest', (request, reply, done) => {
     const refuse = (message: string) =>
       reply.code(403).header('cache-control', 'no-store').send(errorBody(403, message));
+    // A page of another site whose name was pointed here (DNS rebinding) would get a session of its own origin.
     if (!cameToLoopback(request))
       return refuse('Sign in on the machine of the server: open 127.0.0.1 or localhost');
-    // A link on another site would sign a person in as somebody else (login CSRF).
+    // A link on another site, or another port of this machine, would sign a person in as somebody else (login CSRF).
     if (!OWN_SITES.includes(request.headers['sec-fetch-site']))
       return refuse('Another site led here: open the start page, /, and sign in there');
     done();

@@ -1,12 +1,10 @@
-import type { ServerResponse } from 'node:http';
-import { Server, type Socket } from 'node:net';
+import { type AddressInfo, Server } from 'node:net';
 import { setTimeout as sleep, setImmediate as tick } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { DRAIN_TIMEOUT, FINAL_IDLE_TIMEOUT } from '../timeouts.js';
 import { type Endpoint, listenOnAll } from './listen.js';
-
-/** `_httpMessage`: the response in progress; Node.js's own handlers read it too. */
-export type ServerSocket = Socket & { _httpMessage?: ServerResponse | null };
+import { urlOf } from './loopback.js';
+import { announceClose, type ServerSocket } from './pipelining.js';
 
 /** Milliseconds between two looks at the idle connections. */
 const POLL_INTERVAL = 20;
@@ -40,7 +38,13 @@ export class Connections {
 
   /** @param name of the server, for the log */
   async listen(endpoint: Endpoint, name: string): Promise<void> {
-    this.#listeners = await listenOnAll(this.#app, endpoint, name);
+    const app = this.#app;
+    const textOf = (url: string) => `${name}: Server listening at ${url}`;
+    this.#listeners = await listenOnAll(app.server, endpoint, (first) =>
+      app.listen({ ...first, listenTextResolver: textOf }),
+    );
+    for (const further of this.#listeners.slice(1))
+      app.log.info(textOf(urlOf(further, (further.address() as AddressInfo).address)));
   }
 
   /**
@@ -107,10 +111,6 @@ export class Connections {
       await tick();
     }
   }
-}
-
-function announceClose(response: ServerResponse): void {
-  if (!response.headersSent) response.setHeader('connection', 'close');
 }
 
 /** Also before its first request, or while the head of a request arrives. */

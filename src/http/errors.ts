@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { METHODS, maxHeaderSize, STATUS_CODES } from 'node:http';
+import { METHODS } from 'node:http';
 import type {
   FastifyError,
   FastifyInstance,
@@ -9,39 +8,17 @@ import type {
 } from 'fastify';
 import { CodedError, errorBody, logFailure, RETRY_AFTER } from '../errors.js';
 import { SESSION_COOKIE, SESSION_HEADERS } from '../session/session-cookie.js';
-import { DATA_POLICY } from './browser-policy.js';
-import type { ServerSocket } from './connections.js';
-import {
-  type Asked,
-  errorAnswer,
-  type Failed,
-  GRAPHQL_PATH,
-  isGraphQLTarget,
-} from './error-answer.js';
-import { idOf, logRefusal } from './request-log.js';
+import { errorAnswer, type Failed, GRAPHQL_PATH } from './error-answer.js';
 
-const UNSTORED = 'private, no-store';
-/** Headers of errors that occur before any hook runs. */
-const REFUSAL_HEADERS = {
-  ...DATA_POLICY,
-  'cache-control': UNSTORED,
-  vary: SESSION_HEADERS,
-};
+/** The `Cache-Control` of an answer that depends on the session. */
+export const UNSTORED = 'private, no-store';
+
 /** Headers that tell a client what to do about a status. */
 const STATUS_HEADERS: Record<number, Record<string, string>> = {
   // RFC 9110 §15.5.2. The scheme of draft-broyer-http-cookie-auth, for which browsers open no dialog.
   401: { 'www-authenticate': `Cookie realm="installations", cookie-name="${SESSION_COOKIE}"` },
   415: { accept: 'application/json' },
   503: { 'retry-after': String(RETRY_AFTER) },
-};
-
-/** What was wrong with a request that Node.js could not read. */
-const REFUSALS: Record<number, string> = {
-  400: 'Send valid HTTP/1.1',
-  405: 'This server is no proxy',
-  408: 'Send the whole request sooner',
-  414: 'Send a shorter URL',
-  431: 'Send fewer or shorter headers, 16 KiB at most',
 };
 
 /** An error of the protocol, not of an API, with further headers for its answer. */
@@ -56,7 +33,6 @@ export class HttpError extends Error {
 }
 
 type Failure = FastifyError | HttpError | CodedError;
-type ClientError = Error & { code?: string; rawPacket?: unknown };
 
 /** For the user of a session alone, whom errors depend on as well. */
 export function keepPrivate(reply: FastifyReply): void {
@@ -81,12 +57,10 @@ export function handleErrors(app: FastifyInstance): void {
       .type(type)
       .send(body);
   });
-  app.setNotFoundHandler((_request, reply) =>
-    reply
-      .code(404)
-      .header('cache-control', UNSTORED)
-      .send(errorBody(404, 'No such route: see /openapi.json')),
-  );
+  app.setNotFoundHandler((_request, reply) => {
+    keepPrivate(reply);
+    return reply.code(404).send(errorBody(404, 'No such route: see /openapi.json'));
+  });
 }
 
 /** Passes coded errors and 4xx of the protocol, and masks all others. */
@@ -101,17 +75,6 @@ function answerable(error: Failure): Failed {
 function logUnexpected(request: FastifyRequest, error: Failure): void {
   if (error instanceof CodedError || (error.statusCode ?? 500) >= 500)
     logFailure(request.log, error);
-}
-
-/** A path that cannot be decoded is answered as an unknown user id. */
-export function handleFrameworkError(
-  _error: FastifyError,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): void {
-  const { status, message } = new CodedError('NOT_FOUND');
-  reply.header('x-request-id', request.id).headers(REFUSAL_HEADERS);
-  reply.code(status).send(errorBody(status, message));
 }
 
 /** Answers other methods with 405 and `Allow` (RFC 9110 §15.5.6), and OPTIONS with `Allow` where nothing else does. */
@@ -136,61 +99,4 @@ export function nameMethods(
     onRequest: (_request, _reply, done) => done(new HttpError(405, `Use ${allow}`, { allow })),
     handler: () => {},
   });
-}
-
-export function clientErrorHandler(
-  this: FastifyInstance,
-  error: ClientError,
-  socket: ServerSocket,
-): void {
-  if (!socket.writable || error.code === 'ECONNRESET' || socket._httpMessage?.headersSent)
-    return void socket.destroy();
-  const status = clientErrorStatus(error);
-  // A client that left while it sent the body is logged as such.
-  const response = socket._httpMessage;
-  const id = response ? idOf(response.req) : randomUUID();
-  if (error.code !== 'HPE_INVALID_EOF_STATE' || !response)
-    logRefusal(this.log, response, status, id);
-  socket.end(rawRefusal(status, id, {}, askedIn(error, socket)));
-}
-
-/** The bytes of an answer to a request that is not read further. */
-export function rawRefusal(
-  status: number,
-  requestId: string,
-  headers: Record<string, string>,
-  asked: Asked = { isGraphQL: false, accept: undefined },
-): string {
-  const reason = STATUS_CODES[status];
-  const { type, body } = errorAnswer(asked, { status, message: REFUSALS[status] ?? '' });
-  const head = Object.entries({
-    ...REFUSAL_HEADERS,
-    ...headers,
-    'x-request-id': requestId,
-    'content-type': type,
-    connection: 'close',
-    'content-length': Buffer.byteLength(body),
-  }).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `HTTP/1.1 ${status} ${reason}\r\n${head.join('')}\r\n${body}`;
-}
-
-/** What was asked, as far as it has arrived. */
-function askedIn({ rawPacket }: ClientError, { _httpMessage: response }: ServerSocket): Asked {
-  if (response) {
-    const { url = '', headers } = response.req;
-    return { isGraphQL: isGraphQLTarget(url), accept: headers.accept };
-  }
-  const head = Buffer.isBuffer(rawPacket) ? rawPacket.toString('latin1') : '';
-  const [, target = ''] = /^[A-Z]+ (\S+)/.exec(head) ?? [];
-  return { isGraphQL: isGraphQLTarget(target), accept: /^accept:(.*)$/im.exec(head)?.[1] };
-}
-
-function clientErrorStatus({ code, rawPacket }: ClientError): number {
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 408;
-  if (code !== 'HPE_HEADER_OVERFLOW') return 400;
-  if (!Buffer.isBuffer(rawPacket) || !/^[A-Z]+ \//.test(rawPacket.toString('latin1', 0, 32)))
-    return 431;
-  // A request line beyond the limit means a URL too long, not headers too large.
-  const end = rawPacket.indexOf('\r\n');
-  return end === -1 || end > maxHeaderSize ? 414 : 431;
 }

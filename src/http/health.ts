@@ -13,7 +13,8 @@ export interface HealthOptions {
   database: Pick<Database, 'check' | 'notReadyReason'>;
 }
 
-const TIMED_OUT: Condition = { reachable: false, reason: NO_ANSWER };
+/** Of a check that goes on. */
+const UNKNOWN: Condition = { reachable: false, reason: null };
 
 /** `/live` ignores the database, which no restart repairs. `/ready` answers 503, with the reason, while not serving. */
 export function healthRoutes(app: FastifyInstance, { database }: HealthOptions): void {
@@ -23,11 +24,17 @@ export function healthRoutes(app: FastifyInstance, { database }: HealthOptions):
 
   probe('/live', async (reply) => reply.header('cache-control', 'no-store').send({ live: true }));
 
+  let checking: Promise<Condition> | undefined;
+  /** Concurrent probes share a check, and its time. */
+  const check = () => {
+    checking ??= inTime(database.check()).finally(() => {
+      checking = undefined;
+    });
+    return checking;
+  };
+
   probe('/ready', async (reply) => {
-    const { reachable, reason } = await Promise.race([
-      database.check(),
-      sleep(PROBE_TIMEOUT, TIMED_OUT, { ref: false }),
-    ]);
+    const { reachable, reason } = await check();
     const { notReadyReason } = database;
     const needed = { database: reachable, migrations: notReadyReason === null, serving };
     reply.header('cache-control', 'no-store');
@@ -36,7 +43,7 @@ export function healthRoutes(app: FastifyInstance, { database }: HealthOptions):
     return reply.send({
       ready: false,
       ...needed,
-      reason: serving ? (reason ?? notReadyReason) : 'the server is ending',
+      reason: serving ? (reason ?? notReadyReason ?? NO_ANSWER) : 'the server is ending',
     });
   });
 
@@ -48,4 +55,10 @@ export function healthRoutes(app: FastifyInstance, { database }: HealthOptions):
   app.addHook('preClose', async () => {
     serving = false;
   });
+}
+
+function inTime(check: Promise<Condition>): Promise<Condition> {
+  const answered = new AbortController();
+  const timeout = sleep(PROBE_TIMEOUT, UNKNOWN, { ref: false, signal: answered.signal });
+  return Promise.race([check, timeout]).finally(() => answered.abort());
 }

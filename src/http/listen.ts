@@ -2,8 +2,6 @@ import dns from 'node:dns';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { promisify } from 'node:util';
-import type { FastifyInstance } from 'fastify';
-import { urlOf } from './loopback.js';
 
 export interface Endpoint {
   host: string;
@@ -14,23 +12,23 @@ export interface Endpoint {
  * Listens on each address of the host, as on 127.0.0.1 and ::1 for `localhost`. There is one HTTP server, which gets
  * the connections of all listeners: Fastify would make another one, without timeouts, drain and error answers.
  *
- * @returns all listeners, the HTTP server first
+ * @param listenFirst lets the HTTP server listen on the first address
+ * @returns all listeners, the HTTP server first; its end closes the others
  */
 export async function listenOnAll(
-  app: FastifyInstance,
+  server: Server,
   { host, port }: Endpoint,
-  name: string,
+  listenFirst = (first: Endpoint): Promise<unknown> => listen(server, first),
 ): Promise<Server[]> {
   const found = await promisify(dns.lookup)(host, { all: true });
   const listeners: Server[] = [];
   let unavailable: unknown;
   for (const address of new Set(found.map(({ address }) => address))) {
     try {
-      listeners.push(
-        listeners[0]
-          ? await listenAlso(app, { host: address, port: portOf(listeners[0]) }, name)
-          : await listenFirst(app, { host: address, port }, name),
-      );
+      if (listeners.length === 0) {
+        await listenFirst({ host: address, port });
+        listeners.push(server);
+      } else listeners.push(await listenAlso(server, address));
     } catch (error) {
       // As where the hosts file names ::1, and the system has no IPv6.
       if (!isUnavailable(error)) throw error;
@@ -41,30 +39,19 @@ export async function listenOnAll(
   return listeners;
 }
 
-async function listenFirst(
-  app: FastifyInstance,
-  endpoint: Endpoint,
-  name: string,
-): Promise<Server> {
-  await app.listen({ ...endpoint, listenTextResolver: (url) => textOf(name, url) });
-  return app.server;
-}
-
-async function listenAlso(
-  app: FastifyInstance,
-  { host, port }: Endpoint,
-  name: string,
-): Promise<Server> {
+async function listenAlso(server: Server, host: string): Promise<Server> {
   // The options of `http.Server`.
   const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-    app.server.emit('connection', socket),
+    server.emit('connection', socket),
   );
-  await once(listener.listen(port, host), 'listening');
-  app.log.info(textOf(name, urlOf(listener, host)));
+  await listen(listener, { host, port: portOf(server) });
+  server.once('close', () => listener.close());
   return listener;
 }
 
-const textOf = (name: string, url: string) => `${name}: Server listening at ${url}`;
+async function listen(server: Server, { host, port }: Endpoint): Promise<void> {
+  await once(server.listen(port, host), 'listening');
+}
 
 /** An error of `listen`, with what to do. */
 export function explain(

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Rejection } from '../observability/events.js';
+import { wasUnauthenticated } from '../session/context.js';
 import { SESSION_COOKIE, SESSION_HEADER } from '../session/session-cookie.js';
 
 /** For the developer, never for the caller. */
@@ -29,11 +30,11 @@ export function rejectionOf(request: FastifyRequest): Rejection | undefined {
   return (request.context as FastifyRequest['context'] | undefined)?.rejection ?? undefined;
 }
 
-/** Logs why a session is rejected, and what to do. Many requests need no session: where none is sent, only a 401 is logged. */
+/** Logs why a session is rejected, and what to do. Many requests need no session: none is missed unless one is needed. */
 export function explainRejections(api: FastifyInstance): void {
-  api.addHook('onResponse', (request, reply, done) => {
+  api.addHook('onResponse', (request, _reply, done) => {
     const session = rejectionOf(request);
-    if (session !== undefined && (session !== 'none' || reply.statusCode === 401))
+    if (session !== undefined && (session !== 'none' || wasUnauthenticated(request.context)))
       request.log.info({ session }, EXPLANATIONS[session]);
     done();
   });

@@ -7,9 +7,6 @@ const MAX_UNSENT = 32 * 1024 * 1024;
 /** Bytes. Smaller answers fit in the buffers of the operating system. */
 const LARGE = 4 * 1024;
 
-/** Pipelined requests of one connection that wait for answers before them: no client sends as many. */
-const MAX_HELD = 100;
-
 interface UnsentAnswer {
   socket: Socket;
   bytes: number;
@@ -18,8 +15,8 @@ interface UnsentAnswer {
 }
 
 /**
- * Bounds the memory of answers that clients do not take. A connection has one answer at a time; one that takes a large
- * answer too slowly is closed: after a timeout, or the slowest first when memory is short.
+ * Bounds the memory of answers that clients do not take. A connection has one answer at a time (`pipelining.ts`); one
+ * that takes a large answer too slowly is closed: after a timeout, or the slowest first when memory is short.
  */
 export function limitUnsentAnswers(app: FastifyInstance): void {
   /** The oldest first. */
@@ -34,18 +31,6 @@ export function limitUnsentAnswers(app: FastifyInstance): void {
     answer.socket.resetAndDestroy();
   };
 
-  // Node.js hands over pipelined requests at once, with a response that has no socket before its turn.
-  const held = new WeakMap<Socket, number>();
-  app.addHook('onRequest', ({ raw: { socket } }, { raw }, done) => {
-    if (raw.socket !== null) return done();
-    const count = (held.get(socket) ?? 0) + 1;
-    held.set(socket, count);
-    if (count > MAX_HELD) return void socket.destroy();
-    raw.once('socket', () => {
-      held.set(socket, (held.get(socket) ?? 1) - 1);
-      done();
-    });
-  });
   app.addHook<string | Buffer | null>('onSend', (request, reply, payload, done) => {
     const size = payload?.length ?? 0;
     if (size > LARGE && !reply.raw.closed) {

@@ -18,7 +18,7 @@ export function installationRoutes(app: FastifyInstance, installations: Installa
     url: ROUTE,
     exposeHeadRoute: false,
     async handler({ context, params, headers }, reply) {
-      const user = permit(context.viewer, params.userId);
+      const user = permit(context, params.userId);
       const rows = found(await installations.read(user, context, 'documented'));
       const body = arrayOf(user.id, rows);
       const etag = `"${hashOf(body)}"`;
@@ -30,7 +30,7 @@ export function installationRoutes(app: FastifyInstance, installations: Installa
     },
   });
   nameMethods(app, ROUTE, METHODS);
-  app.get(ROUTE_WITHOUT_ID, async ({ context }) => permit(context.viewer, ''));
+  app.get(ROUTE_WITHOUT_ID, async ({ context }) => permit(context, ''));
 }
 
 /** The documented array: items of these five keys, in this order. */

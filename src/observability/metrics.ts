@@ -1,4 +1,3 @@
-import { createServer, type Server } from 'node:http';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import {
   type AnsweredRequest,
@@ -17,8 +16,6 @@ import {
   statements,
 } from './events.js';
 
-/** As monitors write it: with parameters, a further slash, or in absolute-form (RFC 9112 §3.2.2). */
-const METRICS_TARGET = /^(?:https?:\/\/[^/?]*)?\/+metrics\/*(?:\?|$)/;
 /** Callers choose the names, and each name is a time series. */
 const MAX_OPERATION_NAMES = 100;
 const MAX_OPERATION_NAME_LENGTH = 64;
@@ -37,10 +34,10 @@ export interface PoolCounts {
  *
  * @param measure adds what else is measured
  */
-export function createMetricsServer(
+export function collectMetrics(
   pool: PoolCounts,
-  measure: (registry: Registry) => void = () => {},
-): Server {
+  measure: (registry: Registry) => void,
+): { registry: Registry; stop(): void } {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   measurePool(registry, pool);
@@ -54,18 +51,10 @@ export function createMetricsServer(
     listen(deliveries, measureDeliveries(registry)),
     listen(droppedLines, countDroppedLines(registry)),
   ];
-  const server = createServer((request, response) => {
-    if (!METRICS_TARGET.test(request.url ?? '')) return response.writeHead(404).end();
-    if (request.method !== 'GET' && request.method !== 'HEAD')
-      return response.writeHead(405, { allow: 'GET, HEAD' }).end();
-    registry.metrics().then(
-      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
-      (error) => response.destroy(error),
-    );
-  });
-  return server.on('close', () => {
-    for (const stop of stops) stop();
-  });
+  const stop = () => {
+    for (const end of stops) end();
+  };
+  return { registry, stop };
 }
 
 function listen<Message>(events: Events<Message>, listener: (message: Message) => void) {

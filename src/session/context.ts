@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
+import { CodedError } from '../errors.js';
 import type { Rejection } from '../observability/events.js';
 import type { Caller } from './opening-queue.js';
 import { RequestReads } from './request-reads.js';
@@ -13,6 +14,20 @@ export interface Context {
   readonly rejection: Rejection | null;
   readonly log: FastifyBaseLogger;
   readonly reads: RequestReads;
+}
+
+/** Requests that were refused for want of a viewer. Copies of a context, as Apollo Server makes one, share its reads. */
+const refused = new WeakSet<RequestReads>();
+
+/** The error of a request that needs a viewer and has none. */
+export function unauthenticated({ reads }: Context): CodedError {
+  refused.add(reads);
+  return new CodedError('UNAUTHENTICATED');
+}
+
+/** Over GraphQL, too, which answers that with HTTP 200. */
+export function wasUnauthenticated({ reads }: Context): boolean {
+  return refused.has(reads);
 }
 
 /** Builds the context of GraphQL and REST requests. A request with an invalid session is anonymous. */

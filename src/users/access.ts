@@ -1,5 +1,5 @@
 import { CodedError } from '../errors.js';
-import type { Viewer } from '../session/viewer.js';
+import { type Context, unauthenticated } from '../session/context.js';
 
 declare const permitted: unique symbol;
 
@@ -10,8 +10,9 @@ export interface PermittedUser {
 }
 
 /** The access rule: a viewer may read their own user only. @throws {CodedError} `UNAUTHENTICATED` or `NOT_FOUND` */
-export function permit(viewer: Viewer | null, userId: string): PermittedUser {
-  if (viewer === null) throw new CodedError('UNAUTHENTICATED');
+export function permit(context: Context, userId: string): PermittedUser {
+  const { viewer } = context;
+  if (viewer === null) throw unauthenticated(context);
   // Before any SQL: neither the answer nor its timing shows whether the id exists.
   if (viewer.id !== userId) throw new CodedError('NOT_FOUND');
   return viewer as PermittedUser;

@@ -40,7 +40,7 @@ export class UserResolver {
     @Ctx() context: Context,
     @Info() info: GraphQLResolveInfo,
   ): Promise<PermittedUser> {
-    const user = permit(context.viewer, id);
+    const user = permit(context, id);
     found(await this.#find(user, context, info));
     return user;
   }

@@ -134,6 +134,7 @@ test.each([
   const banner = stdout().slice(stdout().indexOf('ready at'));
   const printed = new Set(banner.match(/http:\/\/[^/\s]+/g));
   expect([...printed]).toEqual([url]);
+  expect(banner).toMatch(new RegExp(`^ +Start page +${url}/ `, 'm'));
   expect(JSON.parse(await answerOf(curl))).toHaveLength(3);
   await stop('SIGTERM');
 });

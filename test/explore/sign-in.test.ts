@@ -128,10 +128,30 @@ describe('A development server', () => {
       },
     );
 
-    test('is led to no other host by what it asks for', async () => {
-      for (const target of ['//evil.example/', 'http://evil.example/']) {
+    test.each(['//graphql', '//evil.example/', '//@evil.example', '/\\evil.example'])(
+      'goes on to the same path there, and to no other host: %s',
+      async (target) => {
         const answer = await get(server(), target, `localhost:${portOf(server())}`, HTML);
+        expect(headerOf(answer, 'location')).toBe(server().url + target);
+      },
+    );
+
+    test.each(['http://evil.example/', 'http://localhost/'])(
+      'stays where it asks for a whole URL: %s',
+      async (target) => {
+        const answer = await get(server(), target, `localhost:${portOf(server())}`, HTML);
+        expect(statusesOf(answer)).toEqual([200]);
         expect(headerOf(answer, 'location')).toBeUndefined();
+      },
+    );
+
+    test.each([
+      ['Expect: x\r\n', 417],
+      ['Host: a\r\n', 400],
+    ])('is refused first, where its request is: %j', async (header, status) => {
+      for (const path of PATHS) {
+        const answer = await get(server(), path, `localhost:${portOf(server())}`, HTML + header);
+        expect(statusesOf(answer)).toEqual([status]);
       }
     });
 

@@ -100,6 +100,12 @@ const WAYS: Way[] = [
     (state): Way => [`SQLSTATE ${state}`, answer(errorResponse(state)), passOn, refusedBy(state)],
   ),
   [
+    'a pooler that wants a primary',
+    answer(errorResponse('25006')),
+    passOn,
+    refusedBy('it is read-only .SQLSTATE 25006'),
+  ],
+  [
     'an error without SQLSTATE',
     answer(message('E', Buffer.from('Msecret\0\0'))),
     passOn,

@@ -1,11 +1,13 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type AnsweredRequest, requests } from '../../src/observability/events.js';
 import { until } from '../cli/process.js';
-import { describeOnPostgres } from '../helpers/databases.js';
+import { createDatabase, describeOnPostgres } from '../helpers/databases.js';
 import { exchange } from '../helpers/raw-http.js';
-import { cookieOf, useServer } from '../helpers/server.js';
+import { cookieOf, startTestServer, useServer } from '../helpers/server.js';
 
 const REST = '/api/users/:userId/installations';
 
@@ -29,8 +31,8 @@ describeOnPostgres('Each request has one line', () => {
     );
   }
 
-  async function send(bytes: string): Promise<Socket> {
-    const { port } = new URL(server().url);
+  async function send(bytes: string, { url } = server()): Promise<Socket> {
+    const { port } = new URL(url);
     const socket = connect(Number(port), '127.0.0.1');
     await once(socket, 'connect');
     socket.write(bytes);
@@ -68,6 +70,30 @@ describeOnPostgres('Each request has one line', () => {
     await lock.query('COMMIT');
     await lock.release();
     await expectOnly(...[1, 2, 3].map(() => ({ method: 'GET', route: REST, status: 499 })));
+  });
+
+  test('whose client leaves while it is held at the end of the port', async () => {
+    let arrived = 0;
+    const count = () => {
+      arrived++;
+    };
+    subscribe('http.server.request.start', count);
+    const database = await createDatabase('PostgreSQL');
+    const ending = await startTestServer(database);
+    await ending.ready;
+    const sockets = await Promise.all(Array.from({ length: 40 }, () => send('', ending)));
+    const end = ending.close();
+    for (const socket of sockets) {
+      const request = 'GET /api/users/x/installations HTTP/1.1\r\nHost: localhost\r\n\r\n';
+      socket.on('error', () => {}).write(request.repeat(2));
+      await sleep(3);
+      socket.resetAndDestroy();
+    }
+    await end;
+    unsubscribe('http.server.request.start', count);
+    expect(arrived).toBeGreaterThan(0);
+    await until(() => seen.length === arrived);
+    await database.remove();
   });
 
   test('whose client leaves while a large answer is sent', async () => {

@@ -50,10 +50,24 @@ const ANSWERS: [string, number, Answer][] = [
   ['GraphQL, 2 MiB', 413, post('/graphql', { headers: JSON_TYPE, body: ' '.repeat(2 ** 21) })],
   ['GraphQL by GET', 400, ({ url }) => fetch(`${url}/graphql?query={viewer{id}}`)],
   ['GraphQL, another method', 405, post('/graphql', { method: 'PUT' })],
+  ...['/graphql', '/api/users/x/installations', '/openapi.json', '/nothing'].flatMap(
+    (path): [string, number, Answer][] => [
+      [`no Host at ${path}`, 400, bytes(`GET ${path} HTTP/1.1\r\nConnection: close\r\n\r\n`)],
+      [
+        `an expectation at ${path}`,
+        417,
+        bytes(`GET ${path} HTTP/1.1\r\nHost: a\r\nExpect: x\r\nConnection: close\r\n\r\n`),
+      ],
+    ],
+  ),
+  ['an unknown route', 404, ({ url }) => fetch(`${url}/nothing`)],
+  ['CONNECT', 405, bytes('CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n')],
   [
-    'REST, no Host',
+    'a broken chunk',
     400,
-    bytes('GET /api/users/x/installations HTTP/1.1\r\nConnection: close\r\n\r\n'),
+    bytes(
+      'POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n',
+    ),
   ],
   ['invalid HTTP', 400, bytes('GARBAGE\r\n\r\n')],
   ['a URL too long', 414, bytes(`GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`)],
@@ -68,6 +82,7 @@ function expectPrivateData({ headers }: Response): void {
   expect(headers.get('cache-control')).toMatch(/^private, no-(store|cache)$/);
   const vary = headers.get('vary')?.split(', ');
   expect(vary).toEqual(expect.arrayContaining(['Cookie', 'x-neptun-session-session']));
+  expect(vary).toEqual([...new Set(vary)]);
   expect(headers.get('content-security-policy')).toBe("default-src 'none';frame-ancestors 'none'");
   expect(headers.get('x-content-type-options')).toBe('nosniff');
   expect(headers.get('referrer-policy')).toBe('no-referrer');

@@ -11,7 +11,7 @@ const INSTALLATIONS = 40_000;
 describeOnEachDatabase('Invalid HTTP', (kind) => {
   const server = useServer(kind);
 
-  test('is not answered within another response', async () => {
+  test('is answered after another response, not within it', async () => {
     const userId = await server().addUser();
     await server().addInstallations(userId, INSTALLATIONS);
     const socket = connect(Number(new URL(server().url).port), '127.0.0.1');
@@ -30,6 +30,10 @@ describeOnEachDatabase('Invalid HTTP', (kind) => {
     const closed = once(socket, 'close');
     socket.resume();
     await closed;
-    expect(received.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200']);
+    const [, answer = '', refusal, ...more] = received.split('HTTP/1.1 ');
+    const [head = '', body] = answer.split('\r\n\r\n');
+    expect(head).toMatch(/^200 /);
+    expect(body).toHaveLength(Number(/^content-length: (\d+)/im.exec(head)?.[1]));
+    expect([refusal, more]).toEqual([expect.stringMatching(/^400 /), []]);
   });
 });

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, jest, test } from '@jest/globals';
 import { serve, until } from '../cli/process.js';
 import { createDatabase } from '../helpers/databases.js';
+import { freePort } from '../helpers/postgres-cluster.js';
 import { size } from '../helpers/size.js';
 
 const STOPS = size(1, 20);
@@ -87,11 +88,11 @@ test.each([0, 200])('SIGTERM resets none of 16 clients that pause for %i ms', as
 test('an answer in progress at SIGTERM is complete, though its client reads slowly', async () => {
   const { env } = await createDatabase('PGlite');
   const server = await serve(env);
-  // Pipelined, so that the socket cannot take all answers at once.
-  const count = 400;
+  // 12 MB, which the socket cannot take at once.
+  const count = 4;
   const { port } = new URL(server.url);
   const client = connect(Number(port), '127.0.0.1');
-  const one = 'GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n';
+  const one = 'GET /graphiql/main.js HTTP/1.1\r\nHost: localhost\r\n';
   client.write(`${one}\r\n`.repeat(count - 1).concat(one, 'Connection: close\r\n\r\n'));
   let text = '';
   client.setEncoding('latin1').on('data', (part) => {
@@ -104,6 +105,7 @@ test('an answer in progress at SIGTERM is complete, though its client reads slow
   client.resume();
   await once(client, 'close');
   const answers = text.split('HTTP/1.1 200 OK').slice(1);
+  expect(answers).not.toEqual([]);
   for (const answer of answers) {
     const [head = '', body] = answer.split('\r\n\r\n');
     expect(body).toHaveLength(Number(/content-length: (\d+)/.exec(head)?.[1]));
@@ -123,11 +125,13 @@ const TWO_ADDRESSES = `
   };
 `;
 
-test('HOST=localhost listens on both addresses, and drains both', async () => {
+test('HOST=localhost listens on both addresses, for metrics too, and drains both', async () => {
   const { env } = await createDatabase('PGlite');
+  const metricsPort = await freePort();
   const server = await serve({
     ...env,
     HOST: 'localhost',
+    METRICS_PORT: String(metricsPort),
     NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(TWO_ADDRESSES)}`,
   });
   const { hostname, port } = new URL(server.url);
@@ -141,6 +145,9 @@ test('HOST=localhost listens on both addresses, and drains both', async () => {
     expect(response.statusCode).toBe(431);
     expect(response.headers['cache-control']).toBe('private, no-store');
     response.resume();
+    const metrics = new URL('/metrics', url);
+    metrics.port = String(metricsPort);
+    expect(await ask(metrics.href, agents[index])).toMatchObject({ status: 200 });
   }
   const end = server.stop('SIGTERM');
   await until(async () => !(await isReady(urls[1] ?? '')));

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { exchange, statusesOf } from '../helpers/raw-http.js';
 import { useServer } from '../helpers/server.js';
 
 const ORIGIN = 'https://app.example.com';
@@ -52,6 +53,33 @@ describe('CORS', () => {
       const vary = headers.get('vary')?.split(', ');
       expect(vary).toEqual(expect.arrayContaining(['Origin', 'Access-Control-Request-Headers']));
     }
+  });
+
+  test.each([
+    ['GET /nothing', 404, ''],
+    ['GET /api/users/%E0%A4/installations', 404, ''],
+    ['GET /%', 404, ''],
+    ['PUT /graphql', 405, ''],
+    ['PUT /api/users/x/installations', 405, ''],
+    ['GET /graphql', 417, 'Expect: x\r\n'],
+    ['GET /api/users/x/installations', 400, 'Host: b\r\n'],
+    ['POST /graphql', 400, 'Transfer-Encoding: chunked\r\n'],
+    ['GET /LONG', 414, ''],
+    ['GET /graphql', 431, 'X: LONG\r\n'],
+  ])('lets an allowed origin, and no other, read an error: %s, %i', async (line, status, more) => {
+    const chunk = more.startsWith('Transfer') ? 'z\r\n' : '';
+    const ask = (origin: string) => {
+      const headers = `Host: a\r\nOrigin: ${origin}\r\nConnection: close\r\n${more}`;
+      const bytes = `${line} HTTP/1.1\r\n${headers}\r\n${chunk}`;
+      return exchange(server().url, bytes.replace('LONG', 'x'.repeat(20_000)), 2_000);
+    };
+    const [allowed, other] = [await ask(ORIGIN), await ask('https://other.example')];
+    expect([...statusesOf(allowed), ...statusesOf(other)]).toEqual([status, status]);
+    expect(other).not.toMatch(/access-control/i);
+    expect(other).toMatch(/^vary: .*Origin/im);
+    expect(allowed).toMatch(new RegExp(`^access-control-allow-origin: ${ORIGIN}\r$`, 'im'));
+    expect(allowed).toMatch(/^access-control-allow-credentials: true\r$/im);
+    expect(allowed).toMatch(/^access-control-expose-headers: .*x-request-id/im);
   });
 
   test.each([

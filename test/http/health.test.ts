@@ -1,6 +1,8 @@
+import { createHook } from 'node:async_hooks';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { expect, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from '@jest/globals';
 import { describeOnEachDatabase } from '../helpers/databases.js';
 import { exchange, statusesOf } from '../helpers/raw-http.js';
 import { json, startTestServer, useServer } from '../helpers/server.js';
@@ -42,6 +44,57 @@ describeOnEachDatabase('Probes', (kind) => {
   test('refuse other methods', async () => {
     const refused = await probe('/ready', { method: 'POST' });
     expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD, OPTIONS']);
+  });
+
+  describe('of a database whose check hangs', () => {
+    const HANGS = {
+      ready: false,
+      ...{ database: false, migrations: true, serving: true },
+      reason: 'the database does not answer in time',
+    };
+
+    /** Instead of the check of the database. */
+    async function ready(check: () => Promise<unknown>, reason: string | null = null) {
+      Object.assign(server().database, { check });
+      if (reason !== null)
+        Object.defineProperty(server().database, 'notReadyReason', {
+          value: reason,
+          configurable: true,
+        });
+      const start = performance.now();
+      const answer = await probe('/ready');
+      const took = performance.now() - start;
+      Reflect.deleteProperty(server().database, 'check');
+      Reflect.deleteProperty(server().database, 'notReadyReason');
+      return { status: answer.status, body: await json(answer), took };
+    }
+
+    test('are answered after 1.5 s, which is longer than a read may take', async () => {
+      const { status, body, took } = await ready(() => new Promise(() => {}));
+      expect([status, body]).toEqual([503, HANGS]);
+      expect(took).toBeGreaterThan(1_450);
+      const slow = { reachable: true, reason: null };
+      const late = await ready(() => sleep(1_150, slow));
+      expect([late.status, late.body]).toEqual([200, WELL]);
+    });
+
+    test('say first why reads are refused', async () => {
+      const reason = 'a migration waits';
+      const { body } = await ready(() => new Promise(() => {}), reason);
+      expect(body).toEqual({ ...HANGS, migrations: false, reason });
+    });
+  });
+
+  test('leave no timer behind', async () => {
+    const timers = new Map<number, { _idleTimeout?: number }>();
+    const hook = createHook({
+      init: (id, type, _trigger, timer) => type === 'Timeout' && timers.set(id, timer),
+      destroy: (id) => timers.delete(id),
+    }).enable();
+    for (let n = 0; n < 5; n++) expect((await probe('/ready')).status).toBe(200);
+    hook.disable();
+    const left = [...timers.values()].filter((timer) => timer._idleTimeout === 1_500);
+    expect(left.length).toBe(0);
   });
 
   test('are no part of the API', async () => {

@@ -34,7 +34,21 @@ async function sendAll(env: Record<string, string>): Promise<Line[]> {
     const response = await fetch(`${url}/api/users/ada/installations`, { headers });
     expect(response.status).toBe(401);
     answers.add(await response.text());
+    const graphql = await fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: {
+        ...headers,
+        'x-request-id': `${reason}-graphql`,
+        'content-type': 'application/json',
+      },
+      body: '{"query":"{ viewer { id } }"}',
+    });
+    expect(await graphql.text()).toContain('UNAUTHENTICATED');
   }
+  // They need no session.
+  await fetch(`${url}/graphql?query={__typename}`, {
+    headers: { 'x-request-id': 'public', 'apollo-require-preflight': 'true' },
+  });
   await server.stop('SIGINT');
   await database.remove();
   // They do not tell the reasons apart.
@@ -46,15 +60,21 @@ async function sendAll(env: Record<string, string>): Promise<Line[]> {
 test('a rejected session is explained in the log of development, never in an answer', async () => {
   const lines = await sendAll({});
   for (const [reason, , advice] of SEALS) {
-    const explained = lines.filter(({ reqId, msg }) => reqId === reason && advice.test(msg));
-    expect(explained).toEqual([expect.objectContaining({ session: reason })]);
+    for (const id of [reason, `${reason}-graphql`]) {
+      const explained = lines.filter(({ reqId, msg }) => reqId === id && advice.test(msg));
+      expect(explained).toEqual([expect.objectContaining({ session: reason })]);
+    }
   }
-  expect(lines).toHaveLength(2 * SEALS.length);
+  expect(lines).toHaveLength(4 * SEALS.length + 1);
 });
 
 test('in production, the line of the request names the reason alone', async () => {
   const lines = await sendAll({ NODE_ENV: 'production', HOST: '127.0.0.1' });
-  expect(lines.map(({ reqId, msg, session }) => [reqId, msg, session])).toEqual(
-    SEALS.map(([reason]) => [reason, 'request answered', reason]),
-  );
+  expect(lines.map(({ reqId, msg, session }) => [reqId, msg, session])).toEqual([
+    ...SEALS.flatMap(([reason]) => [
+      [reason, 'request answered', reason],
+      [`${reason}-graphql`, 'request answered', reason],
+    ]),
+    ['public', 'request answered', 'none'],
+  ]);
 });

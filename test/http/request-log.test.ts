@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { serve } from '../cli/process.js';
 import { createDatabase } from '../helpers/databases.js';
+import { exchange } from '../helpers/raw-http.js';
 
 const GRAPHQL = { method: 'POST', headers: { 'content-type': 'application/json' } };
 
@@ -36,4 +37,30 @@ test('each request is logged once, with its X-Request-Id', async () => {
       }),
     ),
   );
+});
+
+test('what the HTTP parser refuses is logged with the X-Request-Id of its answer, and no probe is', async () => {
+  const { env, remove } = await createDatabase('PGlite');
+  const server = await serve(env);
+  for (const method of ['GET', 'HEAD', 'OPTIONS', 'POST', 'DELETE'])
+    for (const path of ['/live', '/ready/']) await fetch(server.url + path, { method });
+  const ids: (string | undefined)[] = [];
+  for (const id of ['X-Request-Id: mine\r\n', 'X-Request-Id: not safe\r\n', '']) {
+    const head = `HTTP/1.1\r\nHost: a\r\n${id}`;
+    for (const bytes of [
+      `GET /live ${head}no header\r\n\r\n`,
+      `GET /live ${head}X: ${'x'.repeat(20_000)}\r\n\r\n`,
+      `CONNECT a:80 ${head}\r\n`,
+      `POST /graphql ${head}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n`,
+    ]) {
+      const answer = await exchange(server.url, bytes, 2_000);
+      const sent = /^x-request-id: (.+)\r$/im.exec(answer)?.[1];
+      expect(sent).toMatch(id.includes('mine') ? /^mine$/ : /^[\w-]{36}$/);
+      ids.push(sent);
+    }
+  }
+  await server.stop('SIGINT');
+  const logged = [...server.stdout().matchAll(/"reqId":"([^"]+)".*"request answered"/g)];
+  expect(logged.map(([, id]) => id)).toEqual(ids);
+  await remove();
 });
