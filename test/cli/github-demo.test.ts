@@ -61,16 +61,17 @@ describe('github demo', () => {
   });
 
   test('shows what a person does at GitHub', async () => {
-    await type('install initech printer', /installation\.created → /);
+    await type('install initech printer', /installation\.created → 2\d\d/);
     const id = await idOf('initech');
     expect(await ids()).toContain(id);
-    await type('suspend initech', /installation\.suspend → /);
-    await type('unsuspend initech', /installation\.unsuspend → /);
-    await type('rename initech initrode', /installation_target\.renamed → /);
-    await type('add initrode stapler', /installation_repositories\.added → /);
-    await type('privatize initrode stapler', /repository\.privatized → /);
-    await type('remove initrode printer', /installation_repositories\.removed → /);
-    await type('uninstall initrode', /installation\.deleted → /);
+    await type('suspend initech', /installation\.suspend → 2\d\d/);
+    await type('unsuspend initech', /installation\.unsuspend → 2\d\d/);
+    await type('rename initech initrode', /installation_target\.renamed → 2\d\d/);
+    await type('add initrode stapler', /installation_repositories\.added → 2\d\d/);
+    await type('privatize initrode stapler', /repository\.privatized → 2\d\d/);
+    await type('remove initrode printer', /installation_repositories\.removed → 2\d\d/);
+    await type('uninstall initrode', /installation\.deleted → 2\d\d/);
+    await until(async () => !(await ids()).includes(String(id)));
   });
 
   test('leaves nothing behind, and begins anew', async () => {
