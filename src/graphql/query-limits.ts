@@ -6,7 +6,7 @@ import { LEAF_COST, measure, OBJECT_COST } from './query-size.js';
 /** Limits of one operation or fragment, with its fragments expanded; far above any sensible use. */
 const LIMITS = { depth: 10, aliases: 30, directives: 20, cost: 400, rows: 300 } as const;
 /** Rows of all pages of an answer, at most. */
-const MAX_ROWS = 30_000;
+const MAX_ROWS = 10_000;
 
 /** Limits of the parser. A typical document has dozens of tokens. */
 export const PARSE_LIMITS: ParseOptions = {

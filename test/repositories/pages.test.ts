@@ -266,13 +266,13 @@ describeOnEachDatabase('The repositories of an installation', (kind) => {
     const query = `query ($first: Int) { viewer { installations { repositories(first: $first) { nodes { name } } } } }`;
     const ask = async (first: number) =>
       json(await server().graphql({ query, variables: { first } }, { as: me }));
-    expect((await ask(99)).errors).toBeUndefined();
-    const { data, errors } = await ask(100);
+    expect((await ask(33)).errors).toBeUndefined();
+    const { data, errors } = await ask(34);
     expect(data).toEqual({ viewer: null });
     expect(errors).toMatchObject([
       {
         message:
-          'The query has pages of 100 rows for each of 301 items (`first`); at most 30000 rows are allowed in all',
+          'The query has pages of 34 rows for each of 301 items (`first`); at most 10000 rows are allowed in all',
         path: ['viewer', 'installations'],
         extensions: { code: 'QUERY_TOO_COMPLEX' },
       },
