@@ -218,13 +218,21 @@ describeOnEachDatabase('The repositories of an installation', (kind) => {
   });
 
   test.each([
-    ['first: -1', '`first` must be from 0 to 100'],
-    ['first: 101', '`first` must be from 0 to 100'],
-    ['first: 2147483647', '`first` must be from 0 to 100'],
-    ['after: ""', '`after` must be a cursor that this server has given'],
-    ['after: "bm9uZQ"', '`after` must be a cursor that this server has given'],
-    [`after: "${'A'.repeat(5_000)}"`, '`after` must be a cursor that this server has given'],
-  ])('are refused with %s, and all else is answered', async (argument, message) => {
+    ['a negative size', 'first: -1', '`first` must be from 0 to 100'],
+    ['a size of 101', 'first: 101', '`first` must be from 0 to 100'],
+    ['the largest size', 'first: 2147483647', '`first` must be from 0 to 100'],
+    ['an empty cursor', 'after: ""', '`after` must be a cursor that this server has given'],
+    [
+      'a cursor of another server',
+      'after: "bm9uZQ"',
+      '`after` must be a cursor that this server has given',
+    ],
+    [
+      'a long cursor',
+      `after: "${'A'.repeat(5_000)}"`,
+      '`after` must be a cursor that this server has given',
+    ],
+  ])('are refused with %s, and all else is answered', async (_case, argument, message) => {
     const { me } = await installed();
     const query = `{ viewer { id installations { status repositories(${argument}) { totalCount } } } }`;
     const { data, errors } = await json(await server().graphql({ query }, { as: me }));
