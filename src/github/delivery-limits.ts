@@ -4,8 +4,10 @@ import { DELIVERY_TIMEOUT, within } from '../timeouts.js';
 
 /** Deliveries that are applied at once, as many as there are connections for it: more would wait there. */
 const UNDER_WAY = 4;
-/** Deliveries, and bytes of their bodies, that are received or wait. */
+/** Deliveries that are received or wait, and bytes of the large ones among them. */
 const WAITING = { count: 1_000, bytes: 64 * 1024 * 1024 };
+/** Bytes of a body that are not counted: most have fewer, so that senders of large ones do not keep them out. */
+const SMALL = 64 * 1024;
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -24,6 +26,8 @@ export interface DeliveryLimits {
    */
   run<Result>(key: string, work: () => Promise<Result>): Promise<Result>;
 }
+
+const countedOf = (bytes: number) => (bytes > SMALL ? bytes : 0);
 
 /** The route's own bounds: no other limit of the server applies to deliveries, whose refusal would lose events. */
 export function limitDeliveries(routes: FastifyInstance): DeliveryLimits {
@@ -44,7 +48,7 @@ export function limitDeliveries(routes: FastifyInstance): DeliveryLimits {
   routes.addHook('onSend', (request, _reply, _payload, done) => {
     if (request.heldBytes !== null) {
       held.count--;
-      held.bytes -= request.heldBytes;
+      held.bytes -= countedOf(request.heldBytes);
       request.heldBytes = null;
     }
     done();
@@ -75,9 +79,11 @@ export function limitDeliveries(routes: FastifyInstance): DeliveryLimits {
 
   return {
     hold(request, bytes) {
-      if (held.bytes + bytes > WAITING.bytes) throw refusal();
-      request.heldBytes = (request.heldBytes ?? 0) + bytes;
-      held.bytes += bytes;
+      const before = request.heldBytes ?? 0;
+      const counted = countedOf(before + bytes) - countedOf(before);
+      if (held.bytes + counted > WAITING.bytes) throw refusal();
+      request.heldBytes = before + bytes;
+      held.bytes += counted;
     },
     run(key, work) {
       const deadline = performance.now() + DELIVERY_TIMEOUT;

@@ -60,12 +60,19 @@ export async function redeliver(
     .filter(({ succeeded, attempts }) => !succeeded && attempts < ATTEMPTS)
     .slice(0, ASKED_FOR);
   if (isDry) return failed.length;
+  let redelivered = 0;
   // The oldest first, as they happened.
   for (const { id } of failed.reverse()) {
     signal.throwIfAborted();
-    await clients.app.request('POST /app/hook/deliveries/{delivery_id}/attempts', {
-      delivery_id: id as unknown as number,
-    });
+    try {
+      await clients.app.request('POST /app/hook/deliveries/{delivery_id}/attempts', {
+        delivery_id: id as unknown as number,
+      });
+      redelivered += 1;
+    } catch (error) {
+      // It has expired meanwhile.
+      if (![404, 422].includes((error as { status?: number }).status ?? 0)) throw error;
+    }
   }
-  return failed.length;
+  return redelivered;
 }

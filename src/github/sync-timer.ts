@@ -48,7 +48,7 @@ export class SyncTimer {
       const seconds = Math.max(due, failures > 0 ? pause : 0);
       if (seconds > 0) await sleep(seconds * second, undefined, { signal, ref: false });
       // Another instance may have synced meanwhile.
-      if (due > 0 && (await this.#secondsUntilDue().catch(() => 0)) !== 0) continue;
+      if (seconds > 0 && (await this.#secondsUntilDue().catch(() => 0)) !== 0) continue;
       try {
         const summary = await sync({ ...this.#options, signal, report: this.#report });
         const isComplete = summary.failed === 0;

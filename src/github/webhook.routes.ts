@@ -6,7 +6,7 @@ import { Deliveries, type DeliveriesOptions, type ReceivedDelivery } from './del
 import { limitDeliveries } from './delivery-limits.js';
 import { idOf, objectOf } from './from-github.js';
 import { RefusedSignatures } from './refused-signatures.js';
-import { isSigned } from './signature.js';
+import { isSignature, isSigned } from './signature.js';
 import { acceptBodies, bodyOf, payloadOf } from './webhook-body.js';
 
 declare module 'fastify' {
@@ -31,13 +31,21 @@ export function webhookRoutes(routes: FastifyInstance, options: WebhookOptions):
   const refused = new RefusedSignatures(log);
   acceptBodies(routes, limits);
 
+  const unsigned = () => {
+    refused.report();
+    const headers = { 'www-authenticate': 'Hub-Signature-256 realm="webhooks"' };
+    return new HttpError(401, 'Sign the body with the webhook’s secret, by SHA-256', headers);
+  };
+
+  // Before the body is read, which strangers may send by the megabyte.
+  routes.addHook('onRequest', ({ method, headers }, _reply, done) =>
+    method === 'POST' && !isSignature(headers['x-hub-signature-256']) ? done(unsigned()) : done(),
+  );
+
   /** @throws {HttpError} */
   const receive = (request: FastifyRequest): ReceivedDelivery => {
-    if (!isSigned(bodyOf(request), request.headers['x-hub-signature-256'], secrets)) {
-      refused.report();
-      const headers = { 'www-authenticate': 'Hub-Signature-256 realm="webhooks"' };
-      throw new HttpError(401, 'Sign the body with the webhook’s secret, by SHA-256', headers);
-    }
+    if (!isSigned(bodyOf(request), request.headers['x-hub-signature-256'], secrets))
+      throw unsigned();
     return {
       targetId: headerOf(request, 'X-GitHub-Hook-Installation-Target-ID'),
       event: headerOf(request, 'X-GitHub-Event'),

@@ -31,7 +31,6 @@ const SUMS = ['aliases', 'directives', 'cost', 'rows', 'fields'] as const;
  *
  * @param variables absent: not known yet, and taken for the largest page
  */
-/** Measures each node once: fragments that multiply exponentially take linear time. */
 export function measure(
   schema: GraphQLSchema,
   definitions: readonly DefinitionNode[],
@@ -99,9 +98,9 @@ function isIntrospection(node: ASTNode): boolean {
   return node.kind === Kind.FIELD && node.name.value.startsWith('__');
 }
 
-/** A page of any other size is an error of its own. */
+/** A page of no rows is read and counted all the same. A page of any other size is an error of its own. */
 function clamped(rows: number): number {
-  return Math.min(Math.max(rows, 0), LARGEST_PAGE);
+  return Math.min(Math.max(rows, 1), LARGEST_PAGE);
 }
 
 const PAGES = new WeakMap<GraphQLSchema, ReadonlyMap<string, number>>();

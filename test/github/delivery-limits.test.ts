@@ -7,6 +7,7 @@ import { useServer } from '../helpers/server.js';
 import { acceptsDeliveries, deliver, WEBHOOKS_ALONE } from '../helpers/webhooks.js';
 
 const HEAD = `POST ${WEBHOOK_PATH} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n`;
+const FORGED = `X-Hub-Signature-256: sha256=${'0'.repeat(64)}\r\n`;
 const MEBIBYTE = 1024 * 1024;
 
 describe('Deliveries whose bodies are under way', () => {
@@ -20,11 +21,11 @@ describe('Deliveries whose bodies are under way', () => {
     );
   });
 
-  async function begin(length: number, sent: number): Promise<Socket> {
+  async function begin(length: number, sent: number, signature = FORGED): Promise<Socket> {
     const socket = connect(Number(new URL(server().url).port), '127.0.0.1');
     open.push(socket.on('error', () => {}));
     await once(socket, 'connect');
-    socket.write(`${HEAD}Content-Length: ${length}\r\n\r\n`);
+    socket.write(`${HEAD}${signature}Content-Length: ${length}\r\n\r\n`);
     socket.write(Buffer.alloc(sent, ' '));
     return socket;
   }
@@ -46,7 +47,15 @@ describe('Deliveries whose bodies are under way', () => {
     expect((await server().graphql({ query: '{ viewer { id } }' })).status).toBe(200);
   });
 
-  test('hold 64 MiB at most, whatever is announced', async () => {
+  test.each(['', 'X-Hub-Signature: sha1=00\r\n', 'X-Hub-Signature-256: sha256=00\r\n'])(
+    'are refused before they are there, without a signature but %j',
+    async (signature) => {
+      const socket = await begin(24 * MEBIBYTE, 1, signature);
+      expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 401 /);
+    },
+  );
+
+  test('hold 64 MiB at most, whatever is announced, and leave room for small ones', async () => {
     for (let n = 0; n < 4; n++) await begin(24 * MEBIBYTE, MEBIBYTE);
     expect(await isRefused()).toBe(false);
     const sockets = await Promise.all(
@@ -54,5 +63,6 @@ describe('Deliveries whose bodies are under way', () => {
     );
     const answers = sockets.map(async (socket) => String((await once(socket, 'data'))[0]));
     expect(await Promise.race(answers)).toMatch(/^HTTP\/1\.1 503 /);
+    expect(await isRefused()).toBe(false);
   });
 });

@@ -286,4 +286,16 @@ describeOnEachDatabase('The repositories of an installation', (kind) => {
       },
     ]);
   });
+
+  test('of no rows count as well, as they are read', async () => {
+    const me = await server().addUser();
+    await server().addInstallations(me, 340);
+    const pages = Array.from(
+      { length: 30 },
+      (_, n) => `a${n}: repositories(first: 0) { totalCount }`,
+    );
+    const query = `{ viewer { installations { ${pages.join(' ')} } } }`;
+    const { errors } = await json(await server().graphql({ query }, { as: me }));
+    expect(errors).toMatchObject([{ extensions: { code: 'QUERY_TOO_COMPLEX' } }]);
+  });
 });
