@@ -32,6 +32,9 @@ export function createPool(
     silenceTimeout: silence,
     keepAlive: true,
   });
+  // A statement for many keys is estimated dearer than it is, and compiling it takes seconds. Through PgBouncer, this holds
+  // for the connection behind it, which others may use: it is only slower for them where compiling pays.
+  pool.on('connect', (client) => void client.query('SET jit = off').catch(() => {}));
   // The pool drops a client whose statement failed, before an answer under way could be taken for another's.
   pool.on('release', (error, client) => {
     if (error && isTimeout(error)) (client as unknown as CancellingClient).abandoned = true;
