@@ -13,6 +13,7 @@ type Keys = { processID: number | null; secretKey: number | null };
 
 /** The part of `pg`'s connection that reads; of TLS, it gets another stream. */
 interface Connection {
+  stream: Socket;
   attachListeners(stream: Socket): void;
 }
 
@@ -46,6 +47,11 @@ export class CancellingClient extends pg.Client {
       destroyIfUnreadable(stream);
       stream.setTimeout(silenceTimeout, () => stream.destroy());
     };
+  }
+
+  /** Without a word to a server that does not answer. */
+  destroy(): void {
+    (this as unknown as { connection: Connection }).connection.stream.destroy();
   }
 
   override end(): Promise<void>;

@@ -1,5 +1,6 @@
+import type { ClientBase, QueryConfig } from 'pg';
 import { CONNECTION_TIMEOUT } from '../timeouts.js';
-import { ConnectionError, isTimeout } from './availability.js';
+import { ConnectionError, isTimeout, sqlStateOf } from './availability.js';
 import type { CancellingClient } from './cancelling-client.js';
 import { CancellingPool } from './cancelling-pool.js';
 import { EmbeddedPool } from './embedded-pool.js';
@@ -31,10 +32,8 @@ export function createPool(
     connectionTimeoutMillis: connection,
     silenceTimeout: silence,
     keepAlive: true,
+    onConnect: compileNothing,
   });
-  // A statement for many keys is estimated dearer than it is, and compiling it takes seconds. Through PgBouncer, this holds
-  // for the connection behind it, which others may use: it is only slower for them where compiling pays.
-  pool.on('connect', (client) => void client.query('SET jit = off').catch(() => {}));
   // The pool drops a client whose statement failed, before an answer under way could be taken for another's.
   pool.on('release', (error, client) => {
     if (error && isTimeout(error)) (client as unknown as CancellingClient).abandoned = true;
@@ -42,6 +41,21 @@ export function createPool(
   // Without a listener, one backend killed while idle would end the process.
   pool.on('error', onIdleError);
   return distinguishConnecting(pool as unknown as Pool);
+}
+
+/**
+ * A statement for many keys is estimated dearer than it is, and compiling it takes a thousand times as long as the read.
+ * Through PgBouncer, the setting may stay on a connection that others use.
+ */
+async function compileNothing(client: ClientBase): Promise<void> {
+  try {
+    await client.query({ text: 'SET jit = off', query_timeout: CONNECTION_TIMEOUT } as QueryConfig);
+  } catch (error) {
+    // What refuses the setting may serve all the same.
+    if (sqlStateOf(error) !== null) return;
+    (client as CancellingClient).destroy();
+    throw error;
+  }
 }
 
 /** So that a refusal to connect is known as one, whatever its SQLSTATE. `pool.query` connects by this as well. */
