@@ -141,10 +141,13 @@ describeOnPostgres(`${CONNECTIONS} slow clients`, () => {
     const requests = request(LARGE, await cookieOf(LARGE)).repeat(50);
     const resident = () =>
       Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1]) / 1024;
-    // The heap grows under any load.
-    for (let round = 0; round < 10; round++)
+    // The heap grows under any load, by how much depends on when it is collected: until it grows no more.
+    let before = 0;
+    for (let steady = 0, round = 0; steady < 5 && round < 40; round++) {
       await Promise.all(Array.from({ length: 64 }, () => readList(server.url, LARGE)));
-    const before = resident();
+      steady = resident() > before ? 0 : steady + 1;
+      before = Math.max(before, resident());
+    }
     const sockets = Array.from({ length: 64 }, () =>
       open(port, { first: requests, expected: null }),
     );
@@ -158,7 +161,8 @@ describeOnPostgres(`${CONNECTIONS} slow clients`, () => {
     console.info({ before, most });
     for (const { socket } of sockets) socket.destroy();
     expect(left).toBe(0);
-    expect(most - before).toBeLessThan(150);
+    // 80 on an idle machine, up to 160 beside other tests; all answers together have over 400.
+    expect(most - before).toBeLessThan(200);
   }, 90_000);
 
   test('that read without a pause, but slowly, are disconnected as well', async () => {
