@@ -249,6 +249,10 @@ function githubConfigOf(env: z.output<typeof Variables>, appId: string) {
     apiUrl: env.GITHUB_API_URL ?? DEFAULT_GITHUB_API_URL,
     /** Seconds; `null`: no sync by a timer. */
     syncInterval: env.GITHUB_SYNC_INTERVAL || null,
+    /** Days that a proof lasts. */
+    proofDays: 7,
+    /** Logins in lower case; `null`: all accounts are served. */
+    allowedAccounts: null as readonly string[] | null,
   };
 }
 

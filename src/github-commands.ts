@@ -13,6 +13,7 @@ import { explain } from './github/explain.js';
 import { findObstacle } from './github/fact-tables.js';
 import { sync } from './github/sync.js';
 import { summaryText } from './github/sync-summary.js';
+import { Grants } from './grants/grants.js';
 import { GITHUB_CONNECTIONS } from './server.js';
 import { syncReport } from './sync-report.js';
 
@@ -53,6 +54,7 @@ export async function syncCommand(
       ...options,
       dataSource,
       clients,
+      grants: new Grants(github),
       appId,
       redelivers,
       signal,

@@ -53,6 +53,8 @@ export async function startGithubDemo(config: Config, log: FastifyBaseLogger): P
         webhookSecrets: [secret],
         apiUrl,
         syncInterval: null,
+        proofDays: 7,
+        allowedAccounts: null,
       },
     },
     log,

@@ -76,12 +76,16 @@ export async function startServer(
 ): Promise<RunningServer> {
   const password = await sessionPassword(config);
   const passwords = [password, config.sessionPasswordPrevious].filter((text) => text !== null);
-  const sessions = new SessionReader({ passwords, maxAge: config.sessionMaxAge });
 
   const pool = createPool(config, (error) => database.report(error), MAX_CONNECTIONS);
   const database = new Database(pool, log, ENTITIES);
   const githubPool = config.github && config.databaseUrl !== null ? createGithubPool(config) : null;
   const github = await createGithub(config, githubPool, database, log);
+  const sessions = new SessionReader({
+    passwords,
+    maxAge: config.sessionMaxAge,
+    ...(github && { onGithubId: (userId, githubId) => github.see(userId, githubId) }),
+  });
   const demo = createDemo(config, { database, sessions, password });
   const webhooks = github?.webhooks ?? null;
   const app = await buildApp({ config, log, database, sessions, demo, webhooks });

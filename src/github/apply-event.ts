@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import type { Grants } from '../grants/grants.js';
 import { renameAccount } from './apply-account.js';
 import {
   addListed,
@@ -7,6 +8,13 @@ import {
   deleteInstallation,
   removeListed,
 } from './apply-installation.js';
+import {
+  addMember,
+  forgetOfMember,
+  forgetOfTeam,
+  forgetRepository,
+  removeMember,
+} from './apply-membership.js';
 import { deleteRepository, transferRepository, updateRepository } from './apply-repository.js';
 import type { Effect } from './effect.js';
 import { lockInstallation, markDirty, updateInstallation } from './fact-store.js';
@@ -17,7 +25,7 @@ const NO_ACTION = '';
 
 const markAlone: Effect = async () => ({});
 
-/** By event and action. `null`: it is no event of an installation, and changes no fact. */
+/** By event and action. `null`: it is no event of an installation. */
 const EFFECTS: Record<string, Record<string, Effect | null>> = {
   installation: {
     created: createInstallation,
@@ -44,10 +52,12 @@ const EFFECTS: Record<string, Record<string, Effect | null>> = {
   organization: {
     renamed: renameAccount,
     deleted: markAlone,
-    member_added: markAlone,
-    member_invited: markAlone,
-    member_removed: markAlone,
+    member_added: addMember,
+    member_removed: removeMember,
   },
+  member: { removed: forgetRepository },
+  membership: { removed: forgetOfMember },
+  team: { deleted: forgetOfTeam, removed_from_repository: forgetOfTeam },
   meta: { deleted: null },
   github_app_authorization: { revoked: null },
   ping: { [NO_ACTION]: null },
@@ -65,22 +75,33 @@ export type Application = (manager: EntityManager) => Promise<void>;
 export function applicationOf(
   event: string,
   payload: GithubJson,
-  { appId, isAsked }: { appId: string; isAsked: boolean },
+  { appId, isAsked, grants }: { appId: string; isAsked: boolean; grants: Grants },
 ): Application | null {
   const action = typeof payload.action === 'string' ? payload.action : NO_ACTION;
   const effect = ownOf(ownOf(EFFECTS, event), action);
   if (effect === undefined) return null;
-  if (effect === null) return async () => {};
+  if (effect === null) return applicationOfUser(event, payload, grants);
   const json = objectOf(payload.installation);
   const id = idOf(json?.id);
   if (id === null || (idOf(json?.app_id) ?? appId) !== appId) return null;
   return async (manager) => {
     const installation = await lockInstallation(manager, id);
     if (installation.deletedAt) return;
-    const effected = await effect({ manager, installation, action, payload, isAsked });
-    const changes = { appId, ...effected };
-    if (changes.deletedAt) await updateInstallation(manager, installation, changes);
-    else await markDirty(manager, id, changes);
+    const effected = await effect({ manager, installation, action, payload, isAsked, grants });
+    if (effected) {
+      const changes = { appId, ...effected };
+      if (changes.deletedAt) await updateInstallation(manager, installation, changes);
+      else await markDirty(manager, id, changes);
+    }
+    await grants.settle(manager, { installations: [id] });
+  };
+}
+
+/** What rests on the tokens of a user ends with the authorization. */
+function applicationOfUser(event: string, payload: GithubJson, grants: Grants): Application {
+  const githubId = idOf(objectOf(payload.sender)?.id);
+  return async (manager) => {
+    if (event === 'github_app_authorization' && githubId) await grants.endProofs(manager, githubId);
   };
 }
 

@@ -15,7 +15,14 @@ import {
 export const changeInstallation: Effect = async (occasion) => changesOf(occasion);
 
 export const createInstallation: Effect = async (occasion) => {
-  await reveal(occasion, occasion.payload.repositories);
+  const { manager, installation, payload, grants } = occasion;
+  const people = [payload.sender, payload.requester].map((user) => idOf(objectOf(user)?.id));
+  await grants.addSenders(
+    manager,
+    installation.id,
+    people.filter((id) => id !== null),
+  );
+  await reveal(occasion, payload.repositories);
   return changesOf(occasion);
 };
 

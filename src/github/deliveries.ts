@@ -3,6 +3,7 @@ import { type DataSource, type EntityManager, LessThan, LessThanOrEqual } from '
 import { isDataException, isPassing, sqlStateOf } from '../database/availability.js';
 import { Outage } from '../database/outage.js';
 import { CodedError } from '../errors.js';
+import type { Grants } from '../grants/grants.js';
 import { DELIVERY_LOCK_TIMEOUT, DELIVERY_TIMEOUT } from '../timeouts.js';
 import { type Application, applicationOf } from './apply-event.js';
 import { Delivery } from './delivery.entity.js';
@@ -17,6 +18,7 @@ export interface DeliveriesOptions {
   obstacle: () => string | null;
   /** Whether GitHub is asked about what is marked. */
   isAsked: boolean;
+  grants: Grants;
   /** After the commit of a mark. */
   wake: () => void;
   log: FastifyBaseLogger;
@@ -54,10 +56,10 @@ export class Deliveries {
 
   /** @throws {CodedError} what a redelivery could mend */
   async apply(received: ReceivedDelivery): Promise<'applied' | 'seen' | 'ignored'> {
-    const { appId, isAsked, wake, log } = this.#options;
+    const { appId, isAsked, grants, wake, log } = this.#options;
     const { targetId, event, payload } = received;
     const application =
-      targetId === appId ? applicationOf(event, payload, { appId, isAsked }) : null;
+      targetId === appId ? applicationOf(event, payload, { appId, isAsked, grants }) : null;
     if (!application) return 'ignored';
     const dataSource = this.#dataSource();
     try {

@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import type { Grants } from '../grants/grants.js';
 import type { InstallationFact } from '../installations/installation-fact.entity.js';
 import type { GithubJson } from './from-github.js';
 
@@ -11,10 +12,11 @@ export interface Occasion {
   payload: GithubJson;
   /** Whether GitHub is asked afterwards, so that what reveals waits for its answer; else the payload is believed. */
   isAsked: boolean;
+  grants: Grants;
 }
 
-/** Changes repositories. @returns what changes of the installation */
-export type Effect = (occasion: Occasion) => Promise<Partial<InstallationFact>>;
+/** Changes repositories and evidence. @returns what changes of the installation; `null`: nothing that GitHub is asked for */
+export type Effect = (occasion: Occasion) => Promise<Partial<InstallationFact> | null>;
 
 /** By GitHub's times, which have whole seconds. Where one is not known, it is not. */
 export function isOlder(time: Date | null, other: Date | null): boolean {

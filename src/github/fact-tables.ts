@@ -1,5 +1,12 @@
 import type { DataSource } from 'typeorm';
 import type { Tables } from '../database/tables.js';
+import { GithubAllowedAccount } from '../grants/allowed-account.entity.js';
+import { GithubGrant } from '../grants/grant.entity.js';
+import { GithubIdentity } from '../grants/identity.entity.js';
+import { GithubLink } from '../grants/link.entity.js';
+import { GithubMember } from '../grants/member.entity.js';
+import { GithubMemberList } from '../grants/member-list.entity.js';
+import { GithubSender } from '../grants/sender.entity.js';
 import { InstallationFact } from '../installations/installation-fact.entity.js';
 import { RepositoryFact } from '../repositories/repository-fact.entity.js';
 import { AppState } from './app-state.entity.js';
@@ -10,6 +17,20 @@ const SELECT_RIGHTS = `
     SELECT bool_and(has_table_privilege(to_regclass(quote_ident(name)), needed))
     FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS needed) AS writable
   FROM unnest($1::text[]) AS name`;
+
+const WRITTEN = [
+  InstallationFact,
+  RepositoryFact,
+  Delivery,
+  AppState,
+  GithubIdentity,
+  GithubGrant,
+  GithubLink,
+  GithubSender,
+  GithubMember,
+  GithubMemberList,
+  GithubAllowedAccount,
+];
 
 /** `writable`: `null`: the search path has no such table. */
 interface Rights {
@@ -23,9 +44,7 @@ export async function findObstacle(
   dataSource: DataSource,
   origin: Tables['origin'] | undefined,
 ): Promise<string | null> {
-  const names = [InstallationFact, RepositoryFact, Delivery, AppState].map(
-    (entity) => dataSource.getMetadata(entity).tableName,
-  );
+  const names = WRITTEN.map((entity) => dataSource.getMetadata(entity).tableName);
   const rights: Rights[] = await dataSource.query(SELECT_RIGHTS, [names]);
   if (rights.some(({ writable }) => writable === null)) {
     const option = origin === 'other' ? ' --adopt' : '';

@@ -4,12 +4,14 @@ import type { DataSource } from 'typeorm';
 import type { Database } from '../database/database.js';
 import type { Tables } from '../database/tables.js';
 import { messageOf } from '../errors.js';
+import { Grants } from '../grants/grants.js';
 import { fetchApp } from './app.js';
 import { fetchWebhook, findMisfits } from './app-settings.js';
 import { createGithubClient, type GithubClients } from './client.js';
 import { type Counts, readCounts } from './counts.js';
 import { findObstacle } from './fact-tables.js';
 import { Refetcher } from './refetcher.js';
+import { Sightings } from './sightings.js';
 import { SyncTimer } from './sync-timer.js';
 import type { WebhookOptions } from './webhook.routes.js';
 
@@ -20,6 +22,10 @@ export interface GithubOptions {
   /** Empty: no webhooks. */
   webhookSecrets: readonly string[];
   apiUrl: string;
+  /** Days. */
+  proofDays: number;
+  /** Logins in lower case; `null`: all accounts are served. */
+  allowedAccounts: readonly string[] | null;
   /** Seconds; `null`: no sync by a timer. */
   syncInterval: number | null;
   /** Apart from the connections of reads, which never wait for it; of the embedded database, the only one. */
@@ -38,6 +44,8 @@ const LONGEST_WAIT = { refetch: 10, sync: 3600 };
 /** What keeps the rows true in a running server: off while the database lacks the tables for it. */
 export class Github {
   readonly #options: GithubOptions;
+  readonly #grants: Grants;
+  readonly #sightings: Sightings;
   #refetcher: Refetcher | null = null;
   #syncTimer: SyncTimer | null = null;
   #hasBegun = false;
@@ -51,6 +59,12 @@ export class Github {
 
   constructor(options: GithubOptions) {
     this.#options = options;
+    this.#grants = new Grants(options);
+    this.#sightings = new Sightings({
+      grants: this.#grants,
+      dataSource: () => this.dataSource,
+      log: options.log,
+    });
   }
 
   /** `null`: GitHub sends none. */
@@ -63,6 +77,7 @@ export class Github {
       dataSource: () => this.dataSource,
       obstacle: () => this.#remedy,
       isAsked: privateKey !== null,
+      grants: this.#grants,
       wake: () => this.wake(),
       log,
     };
@@ -76,6 +91,11 @@ export class Github {
   /** After the commit of a mark. */
   wake(): void {
     this.#refetcher?.wake();
+  }
+
+  /** A session says which GitHub account its user has. */
+  see(userId: string, githubId: string): void {
+    this.#sightings.add(userId, githubId);
   }
 
   /** @returns `null`: nothing is kept now */
@@ -137,10 +157,12 @@ export class Github {
       createGithubClient({ appId, privateKey, apiUrl, log, longestWait });
     const clients = clientsWaiting(LONGEST_WAIT.refetch);
     const redelivers = webhookSecrets.length > 0;
-    this.#refetcher = new Refetcher({ dataSource, clients, appId, log });
+    const grants = this.#grants;
+    this.#refetcher = new Refetcher({ dataSource, clients, grants, appId, log });
     this.#syncTimer = new SyncTimer({
       dataSource,
       clients: clientsWaiting(LONGEST_WAIT.sync),
+      grants,
       appId,
       redelivers,
       interval: syncInterval,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import { type DataSource, In, IsNull, Not, Raw } from 'typeorm';
+import type { Grants } from '../grants/grants.js';
 import { InstallationFact } from '../installations/installation-fact.entity.js';
 import { type GithubClients, rateLimitOf } from './client.js';
 import { writeMissing, writeTruth } from './fact-store.js';
@@ -11,6 +12,7 @@ export interface RefetcherOptions {
   dataSource: DataSource;
   /** Of which no request waits long: a longer wait for a rate limit is kept in the database. */
   clients: GithubClients;
+  grants: Grants;
   /** Another App's installations are not asked for: GitHub would not know them. */
   appId: string;
   log: Pick<FastifyBaseLogger, 'warn'>;
@@ -153,18 +155,19 @@ export class Refetcher {
 
   /** @throws whatever GitHub or the database fails with */
   async #ask(id: string): Promise<void> {
-    const { dataSource, clients } = this.#options;
+    const { dataSource, clients, grants } = this.#options;
     for (let tries = 1; tries <= OUTDATED_TRIES; tries++) {
       const known = await dataSource.manager.findOneBy(InstallationFact, { id });
       if (!known?.dirtySince || known.deletedAt) return;
       const truth = await fetchTruth(clients, id);
       if (this.#isClosed) return;
       if (!truth && known.refetchFailures < MISSING_TRIES - 1) break;
-      const isWritten = await repeatedTransaction(dataSource, async (manager) =>
-        truth
-          ? (await writeTruth(manager, truth, known.version)) !== null
-          : writeMissing(manager, id, known.version),
-      );
+      const isWritten = await repeatedTransaction(dataSource, async (manager) => {
+        if (!truth) return writeMissing(manager, id, known.version);
+        const changes = await writeTruth(manager, truth, known.version);
+        await grants.settle(manager, { installations: [id] });
+        return changes !== null;
+      });
       if (isWritten && truth?.repositories?.complete !== false) return;
       if (isWritten) break;
     }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type DataSource, type EntityManager, IsNull, MoreThan, Not } from 'typeorm';
 import { messageOf } from '../errors.js';
+import type { Grants } from '../grants/grants.js';
 import { InstallationFact } from '../installations/installation-fact.entity.js';
 import { fetchApp } from './app.js';
 import { AppState } from './app-state.entity.js';
@@ -16,6 +17,7 @@ import { NOTHING, type SyncSummary } from './sync-summary.js';
 export interface SyncOptions {
   dataSource: DataSource;
   clients: GithubClients;
+  grants: Grants;
   appId: string;
   /** One installation alone, by its id. */
   installation?: string | undefined;
@@ -225,9 +227,11 @@ class Sync {
       this.#gone.set(id, known);
       return true;
     }
-    const changes = await this.#write((manager) =>
-      writeTruth(manager, truth, known?.version ?? null),
-    );
+    const changes = await this.#write(async (manager) => {
+      const written = await writeTruth(manager, truth, known?.version ?? null);
+      await this.#options.grants.settle(manager, { installations: [id] });
+      return written;
+    });
     if (changes) this.#count(id, changes, known, truth.installation.accountLogin);
     const isComplete = truth.repositories?.complete !== false;
     if (!isLast) return changes !== null && isComplete;

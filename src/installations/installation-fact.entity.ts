@@ -8,6 +8,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 @Index('github_fact_installation_hidden_idx', ['id'], {
   where: 'deleted_at IS NOT NULL OR missing_since IS NOT NULL',
 })
+@Index('github_fact_installation_account_idx', ['accountId'])
 @Index('github_fact_installation_dirty_idx', ['refetchAfter'], { where: 'dirty_since IS NOT NULL' })
 export class InstallationFact {
   /** GitHub's own id, as digits. */

@@ -25,6 +25,8 @@ export interface SessionReaderOptions {
   /** Seconds since a session's `createdAt`; `null`: only the seal's own expiry counts. */
   maxAge: number | null;
   now?: () => number;
+  /** A valid session says which GitHub account its user has. Called when it is opened, not with each request. */
+  onGithubId?: (userId: string, githubId: string) => void;
 }
 
 /** Caches sessions, as opening a seal costs more than the rest of a request, apart from rejections, which could evict them. */
@@ -32,15 +34,17 @@ export class SessionReader {
   readonly #passwords: readonly string[];
   readonly #maxAgeMs: number | null;
   readonly #now: () => number;
+  readonly #onGithubId: ((userId: string, githubId: string) => void) | undefined;
   readonly #opened = new LRUCache<string, OpenedSession>({ max: REMEMBERED_SESSIONS });
   readonly #rejected = new LRUCache<string, Rejection>({ max: REMEMBERED_REJECTIONS });
   readonly #usual = new OpeningQueue(USUAL_QUEUE);
   readonly #slow = new OpeningQueue(SLOW_QUEUE);
 
-  constructor({ passwords, maxAge, now = Date.now }: SessionReaderOptions) {
+  constructor({ passwords, maxAge, now = Date.now, onGithubId }: SessionReaderOptions) {
     this.#passwords = passwords;
     this.#maxAgeMs = maxAge === null ? null : maxAge * 1000;
     this.#now = now;
+    this.#onGithubId = onGithubId;
   }
 
   /** `null`: anonymous, as for any seal that cannot be opened. Never rejects. */
@@ -91,6 +95,8 @@ export class SessionReader {
       const endsAt = Math.min(sealEndsAt, ageEndsAt(payload, this.#maxAgeMs));
       const session = { viewer: { id }, rejection: null, endsAt };
       this.#opened.set(key, session);
+      const githubId = githubIdOf(payload);
+      if (githubId !== null && this.#now() < endsAt) this.#onGithubId?.(id, githubId);
       return session;
     }
     const rejection = payload === undefined ? 'forged' : 'nobody';
@@ -126,6 +132,15 @@ function userId(payload: unknown): string | null {
   const id = (payload as { data?: { user?: { id?: unknown } } } | null)?.data?.user?.id;
   if (typeof id === 'number' && Number.isSafeInteger(id)) return String(id);
   return typeof id === 'string' && id ? id : null;
+}
+
+/** GitHub's own id of the user's account, as digits. */
+function githubIdOf(payload: unknown): string | null {
+  const { oauth } = (
+    payload as { data: { user: { oauth?: { github?: { github_id?: unknown } } } } }
+  ).data.user;
+  const text = String(oauth?.github?.github_id ?? '');
+  return /^[1-9]\d{0,15}$/.test(text) ? text : null;
 }
 
 /** As in h3: a session of exactly the maximum age is valid, one without `createdAt` is not. */

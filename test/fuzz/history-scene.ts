@@ -24,6 +24,7 @@ import {
   type TestGithub,
 } from '../helpers/github.js';
 import { keptState, trueState } from '../helpers/github-state.js';
+import { GRANTS } from '../helpers/grants.js';
 import { act, type Step } from '../helpers/histories.js';
 import { deliver } from '../helpers/webhooks.js';
 
@@ -186,6 +187,7 @@ export class HistoryScene {
     return sync({
       dataSource: this.#dataSource,
       clients: this.#clients,
+      grants: GRANTS,
       appId: String(this.#github.app.id),
       redelivers: false,
       signal,

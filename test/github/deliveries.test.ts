@@ -14,6 +14,7 @@ import {
   describeOnPostgres,
   type TestDatabase,
 } from '../helpers/databases.js';
+import { GRANTS } from '../helpers/grants.js';
 import { json, startTestServer, type TestServer, useServer } from '../helpers/server.js';
 import { APP_ID, acceptsDeliveries, deliver, WEBHOOKS_ALONE } from '../helpers/webhooks.js';
 
@@ -39,6 +40,7 @@ const deliveriesTo = (dataSource: () => DataSource | null) =>
     dataSource,
     obstacle: () => 'run npm run cli -- migrate --adopt',
     isAsked: false,
+    grants: GRANTS,
     wake: () => {},
     log: pino({ level: 'silent' }),
   });

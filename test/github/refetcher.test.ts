@@ -10,6 +10,7 @@ import { RepositoryFact } from '../../src/repositories/repository-fact.entity.js
 import { until } from '../cli/process.js';
 import { createDatabase, describeOnEachDatabase, type TestDatabase } from '../helpers/databases.js';
 import { KEYS, rateLimited, useGithub } from '../helpers/github.js';
+import { GRANTS } from '../helpers/grants.js';
 import { startTestServer, type TestServer } from '../helpers/server.js';
 
 describeOnEachDatabase('what is marked', (kind) => {
@@ -50,6 +51,7 @@ describeOnEachDatabase('what is marked', (kind) => {
     const refetcher = new Refetcher({
       dataSource,
       clients: clients(),
+      grants: GRANTS,
       appId: String(github().app.id),
       log: { warn: jest.fn() },
       second: 10,

@@ -15,6 +15,7 @@ import {
 } from '../helpers/databases.js';
 import { KEYS, randomOf, startGithub, type TestGithub } from '../helpers/github.js';
 import { keptState, trueState } from '../helpers/github-state.js';
+import { GRANTS } from '../helpers/grants.js';
 import { startTestServer, type TestServer } from '../helpers/server.js';
 
 /** Items of GitHub's pages: few, so that there are several soon. */
@@ -57,6 +58,7 @@ describeOnEachDatabase('A sync', (kind) => {
     sync({
       dataSource,
       clients: own,
+      grants: GRANTS,
       appId: String(github.app.id),
       redelivers: false,
       signal: new AbortController().signal,

@@ -2,6 +2,7 @@ import { CreateUsersAndInstallations1711000000000 } from './1711000000000-create
 import { IndexReads1795000000000 } from './1795000000000-index-reads.js';
 import { AddInstallationAccounts1796000000000 } from './1796000000000-add-installation-accounts.js';
 import { CreateGithubFacts1797000000000 } from './1797000000000-create-github-facts.js';
+import { CreateGrants1798000000000 } from './1798000000000-create-grants.js';
 
 /** Not applied in a transaction where others use its table. */
 export const INDEX_MIGRATION = IndexReads1795000000000;
@@ -13,4 +14,8 @@ export const SHARED_TABLE_MIGRATIONS = [
   AddInstallationAccounts1796000000000,
 ];
 
-export const MIGRATIONS = [...SHARED_TABLE_MIGRATIONS, CreateGithubFacts1797000000000];
+export const MIGRATIONS = [
+  ...SHARED_TABLE_MIGRATIONS,
+  CreateGithubFacts1797000000000,
+  CreateGrants1798000000000,
+];
