@@ -3,9 +3,10 @@ import type { FastifyBaseLogger } from 'fastify';
 import { type DataSource, In, IsNull, Not, Raw } from 'typeorm';
 import { InstallationFact } from '../installations/installation-fact.entity.js';
 import { type GithubClients, rateLimitOf } from './client.js';
-import { writeMissing, writeTruth } from './fact-store.js';
 import { fetchTruth } from './fetch-truth.js';
+import { OneAtATime } from './one-at-a-time.js';
 import { repeatedTransaction } from './repeated-transaction.js';
+import { type Writer, writeMissing, writeTruth } from './write-truth.js';
 
 export interface RefetcherOptions {
   dataSource: DataSource;
@@ -42,6 +43,7 @@ export class Refetcher {
   readonly #options: RefetcherOptions;
   readonly #second: number;
   readonly #claim: number;
+  readonly #writer: Writer;
   readonly #underWay = new Map<string, Promise<void>>();
   #timers: NodeJS.Timeout[] = [];
   #isClosing = false;
@@ -55,6 +57,17 @@ export class Refetcher {
     this.#options = options;
     this.#second = options.second ?? 1000;
     this.#claim = options.claim ?? CLAIM;
+    const { dataSource } = options;
+    // So that deliveries find a free connection.
+    const writes = new OneAtATime();
+    this.#writer = {
+      dataSource,
+      transact: (work) =>
+        writes.run(() => {
+          if (this.#isClosed) throw new Error('closed');
+          return repeatedTransaction(dataSource, work);
+        }),
+    };
   }
 
   start(): void {
@@ -160,13 +173,13 @@ export class Refetcher {
       const truth = await fetchTruth(clients, id);
       if (this.#isClosed) return;
       if (!truth && known.refetchFailures < MISSING_TRIES - 1) break;
-      const isWritten = await repeatedTransaction(dataSource, async (manager) =>
-        truth
-          ? (await writeTruth(manager, truth, known.version)) !== null
-          : writeMissing(manager, id, known.version),
-      );
-      if (isWritten && truth?.repositories?.complete !== false) return;
-      if (isWritten) break;
+      if (!truth) {
+        if (await writeMissing(this.#writer, known)) return;
+        continue;
+      }
+      const changes = await writeTruth(this.#writer, truth, known);
+      if (changes?.isDone) return;
+      if (changes) break;
     }
     await this.#fail(id);
   }

@@ -1,17 +1,19 @@
 import { once } from 'node:events';
-import { type DataSource, type EntityManager, IsNull, MoreThan, Not } from 'typeorm';
+import { type DataSource, IsNull, MoreThan, Not } from 'typeorm';
 import { messageOf } from '../errors.js';
 import { InstallationFact } from '../installations/installation-fact.entity.js';
 import { fetchApp } from './app.js';
 import { AppState } from './app-state.entity.js';
 import { type GithubClients, rateLimitOf } from './client.js';
-import { type Changes, type Truth, writeMissing, writeTruth } from './fact-store.js';
 import { fetchTruth } from './fetch-truth.js';
 import { idOf, objectsOf } from './from-github.js';
 import { Lease } from './lease.js';
+import { OneAtATime } from './one-at-a-time.js';
 import { redeliver } from './redelivery.js';
 import { repeatedTransaction } from './repeated-transaction.js';
 import { NOTHING, type SyncSummary } from './sync-summary.js';
+import type { Truth } from './truth.js';
+import { type Changes, type Writer, writeMissing, writeTruth } from './write-truth.js';
 
 export interface SyncOptions {
   dataSource: DataSource;
@@ -101,7 +103,7 @@ class Sync {
   readonly #lease: Lease | null;
   readonly #signal: AbortSignal;
   readonly #summary = { ...NOTHING };
-  #writing: Promise<unknown> = Promise.resolve();
+  readonly #writer: Writer;
   /** Those that GitHub does not know, as they were before it was asked; `null`: not known here either. */
   readonly #gone = new Map<string, InstallationFact | null>();
 
@@ -110,6 +112,18 @@ class Sync {
     this.#report = options.report ?? SILENT;
     this.#lease = lease;
     this.#signal = lease ? AbortSignal.any([options.signal, lease.lost]) : options.signal;
+    const { dataSource, dryRun: isDry = false } = options;
+    // So that deliveries find a free connection.
+    const writes = new OneAtATime();
+    this.#writer = {
+      dataSource,
+      isDry,
+      transact: (work) =>
+        writes.run(() => {
+          if (this.#signal.aborted) throw new SyncInterruptedError();
+          return repeatedTransaction(dataSource, work);
+        }),
+    };
   }
 
   async one(id: string): Promise<SyncSummary> {
@@ -225,13 +239,11 @@ class Sync {
       this.#gone.set(id, known);
       return true;
     }
-    const changes = await this.#write((manager) =>
-      writeTruth(manager, truth, known?.version ?? null),
-    );
+    const changes = await writeTruth(this.#writer, truth, known);
     if (changes) this.#count(id, changes, known, truth.installation.accountLogin);
     const isComplete = truth.repositories?.complete !== false;
-    if (!isLast) return changes !== null && isComplete;
-    if (!changes) this.#summary.raced += 1;
+    if (!isLast) return changes?.isDone === true;
+    if (!changes || (isComplete && !changes.isDone)) this.#summary.raced += 1;
     if (!isComplete) throw new Error('its repositories changed while they were listed');
     return true;
   }
@@ -275,7 +287,7 @@ class Sync {
     for (const [id, known] of this.#gone) {
       // Without a mark there is nothing to write.
       if (!known || (known.missingSince && !known.dirtySince)) continue;
-      const isWritten = await this.#write((manager) => writeMissing(manager, id, known.version));
+      const isWritten = await writeMissing(this.#writer, known);
       if (!isWritten) this.#summary.raced += 1;
       else if (!known.missingSince) this.#countMissing(id);
     }
@@ -301,24 +313,6 @@ class Sync {
     this.#report.line(text);
   }
 
-  /** One after the other, so that deliveries find a free connection. */
-  #write<Result>(work: (manager: EntityManager) => Promise<Result>): Promise<Result> {
-    const written = this.#writing.then(() => this.#transaction(work));
-    this.#writing = written.catch(() => {});
-    return written;
-  }
-
-  async #transaction<Result>(work: (manager: EntityManager) => Promise<Result>): Promise<Result> {
-    if (this.#signal.aborted) throw new SyncInterruptedError();
-    const { dataSource, dryRun } = this.#options;
-    if (!dryRun) return repeatedTransaction(dataSource, work);
-    const result = await repeatedTransaction(dataSource, async (manager) => {
-      throw new RolledBack(await work(manager));
-    }).catch((error) => error);
-    if (result instanceof RolledBack) return result.value as Result;
-    throw result;
-  }
-
   /** What is under way then writes nothing more. */
   async #untilAborted(work: Promise<unknown>): Promise<void> {
     const ended = new AbortController();
@@ -326,12 +320,5 @@ class Sync {
     if (!this.#signal.aborted) await Promise.race([work, aborted]).finally(() => ended.abort());
     work.catch(() => {});
     if (this.#signal.aborted) throw new SyncInterruptedError();
-  }
-}
-
-/** What a transaction would have written. */
-class RolledBack extends Error {
-  constructor(readonly value: unknown) {
-    super();
   }
 }
