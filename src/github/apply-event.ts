@@ -9,13 +9,15 @@ import {
 } from './apply-installation.js';
 import { deleteRepository, transferRepository, updateRepository } from './apply-repository.js';
 import type { Effect } from './effect.js';
-import { lockInstallation, markDirty, updateInstallation } from './fact-store.js';
+import { lockInstallation, mark, markDirty, updateInstallation } from './fact-store.js';
 import { type GithubJson, idOf, objectOf } from './from-github.js';
 
 /** Of an event without an action. */
 const NO_ACTION = '';
 
 const markAlone: Effect = async () => ({});
+/** Who is a member changes nothing that an answer of GitHub under way holds. */
+const markMembers: Effect = async () => ({});
 
 /** By event and action. `null`: it is no event of an installation, and changes no fact. */
 const EFFECTS: Record<string, Record<string, Effect | null>> = {
@@ -44,9 +46,9 @@ const EFFECTS: Record<string, Record<string, Effect | null>> = {
   organization: {
     renamed: renameAccount,
     deleted: markAlone,
-    member_added: markAlone,
-    member_invited: markAlone,
-    member_removed: markAlone,
+    member_added: markMembers,
+    member_invited: markMembers,
+    member_removed: markMembers,
   },
   meta: { deleted: null },
   github_app_authorization: { revoked: null },
@@ -79,7 +81,8 @@ export function applicationOf(
     if (installation.deletedAt) return;
     const effected = await effect({ manager, installation, action, payload, isAsked });
     const changes = { appId, ...effected };
-    if (changes.deletedAt) await updateInstallation(manager, installation, changes);
+    if (effect === markMembers) await mark(manager, id, changes);
+    else if (changes.deletedAt) await updateInstallation(manager, installation, changes);
     else await markDirty(manager, id, changes);
   };
 }

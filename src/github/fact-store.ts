@@ -1,4 +1,5 @@
 import { type EntityManager, In } from 'typeorm';
+import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
 import { InstallationFact } from '../installations/installation-fact.entity.js';
 import { RepositoryFact } from '../repositories/repository-fact.entity.js';
 import { type ListedRepository, mergeRepository } from './merge-repository.js';
@@ -81,21 +82,28 @@ export async function writeRepositories(
   const ordered = [...repositories].sort((a, b) => (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
   for (const chunk of chunksOf(ordered, CHUNK)) {
     const rows = chunk.map((repository) => ({ ...repository, installationId }));
-    // Waits for whoever adds one of them at the same time, so that the rest is there.
-    const { raw } = await manager
-      .createQueryBuilder()
-      .insert()
-      .into(RepositoryFact)
-      .values(rows)
-      .orIgnore()
-      .returning('id')
-      .updateEntity(false)
-      .execute();
-    const added = new Set((raw as { id: unknown }[]).map(({ id }) => String(id)));
+    const added = await insertRepositories(manager, rows);
     const rest = chunk.filter(({ id }) => !added.has(id));
     if (rest.length > 0) kept += await overwrite(manager, installationId, rest, isSettled);
   }
   return kept;
+}
+
+/** Waits for whoever adds one of them at the same time. @returns the ids of those that were not there */
+export async function insertRepositories(
+  manager: EntityManager,
+  rows: readonly (ListedRepository & { installationId: string })[],
+): Promise<ReadonlySet<string>> {
+  const { raw } = await manager
+    .createQueryBuilder()
+    .insert()
+    .into(RepositoryFact)
+    .values([...rows])
+    .orIgnore()
+    .returning('id')
+    .updateEntity(false)
+    .execute();
+  return new Set((raw as { id: unknown }[]).map(({ id }) => String(id)));
 }
 
 async function overwrite(
@@ -140,11 +148,19 @@ export async function markDirty(
   id: string,
   changes: Partial<InstallationFact> = {},
 ): Promise<void> {
+  await mark(manager, id, { ...changes, version: () => 'version + 1' });
+}
+
+/** Where GitHub is asked already, that answer is written all the same. */
+export async function mark(
+  manager: EntityManager,
+  id: string,
+  changes: QueryDeepPartialEntity<InstallationFact>,
+): Promise<void> {
   await manager.update(InstallationFact, id, {
     ...changes,
     dirtySince: () => 'coalesce(dirty_since, now())',
     refetchAfter: () => 'CASE WHEN dirty_since IS NULL THEN now() ELSE refetch_after END',
-    version: () => 'version + 1',
   });
 }
 

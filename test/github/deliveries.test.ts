@@ -74,6 +74,19 @@ describeOnEachDatabase('A delivery', (kind) => {
     expect(await json(other)).toEqual({ outcome: 'applied' });
   });
 
+  test('about a member outdates no answer of GitHub, and marks', async () => {
+    const payload = created();
+    await send(server(), payload);
+    const before = await versionOf(server(), payload);
+    for (const action of ['member_added', 'member_removed', 'member_invited']) {
+      const member = { ...payload, action };
+      expect((await deliver(server(), { event: 'organization', payload: member })).status).toBe(
+        200,
+      );
+    }
+    expect(await versionOf(server(), payload)).toBe(before);
+  });
+
   test('that is 14 days old is forgotten, once an hour', async () => {
     const { sql, database } = server();
     const insert = (from: number, to: number) =>
