@@ -248,6 +248,25 @@ describeOnPostgres('Where writing takes long or fails', () => {
     expect(await json(await send(server, payload, guid))).toEqual({ outcome: 'applied' });
   });
 
+  test('what the database cannot hold is ignored, but for the mark', async () => {
+    await server.sql(
+      `CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '22021'; END $$`,
+    );
+    await server.sql(
+      `CREATE TRIGGER fail BEFORE UPDATE ON github_fact_installation FOR EACH ROW
+       WHEN (NEW.account_login IS NOT NULL) EXECUTE FUNCTION fail()`,
+    );
+    const payload = created();
+    expect(await json(await send(server, payload))).toEqual({ outcome: 'ignored' });
+    const rows = await server.sql<any>('SELECT * FROM github_fact_installation WHERE id = $1', [
+      payload.installation.id,
+    ]);
+    expect(rows).toMatchObject([
+      { account_login: null, app_id: APP_ID, dirty_since: expect.any(Date) },
+    ]);
+  });
+
   test('a deadlock is tried again', async () => {
     await server.sql(
       `CREATE SEQUENCE tries;
