@@ -20,6 +20,7 @@ interface SyncCommandOptions {
   installation?: string;
   dryRun?: true;
   force?: true;
+  otherApp?: true;
 }
 
 const SILENT = { info: () => {}, warn: () => {} };

@@ -23,8 +23,10 @@ export interface SyncOptions {
   installation?: string | undefined;
   /** Changes nothing, and reports what it would. */
   dryRun?: boolean;
-  /** Also for another App than before, and beyond the brake. */
+  /** Beyond the brake. */
   force?: boolean;
+  /** Also for another App than before. */
+  otherApp?: boolean;
   /** Whether GitHub delivers to this server what it could not deliver before. */
   redelivers: boolean;
   signal: AbortSignal;
@@ -62,7 +64,7 @@ const SILENT: SyncReport = { progress() {}, line() {} };
 export async function sync(options: SyncOptions): Promise<SyncSummary> {
   const { dataSource, clients, appId, installation, dryRun } = options;
   const { slug } = await fetchApp(clients, appId);
-  if (!options.force) await refuseOtherApp(dataSource, appId);
+  if (!options.otherApp) await refuseOtherApp(dataSource, appId);
   // These two write nothing that a sync beside them could break.
   if (installation !== undefined) return new Sync(options).one(installation);
   if (dryRun) return new Sync(options).all();
@@ -93,7 +95,7 @@ async function refuseOtherApp({ manager }: DataSource, appId: string): Promise<v
       (await manager.existsBy(InstallationFact, { ...others, deletedAt: IsNull() }));
   if (isOther)
     throw new Error(
-      'Another App than GITHUB_APP_ID was synced before: to add this one, use sync --force',
+      'Another App than GITHUB_APP_ID was synced before: to add this one, use sync --other-app',
     );
 }
 
@@ -258,13 +260,14 @@ class Sync {
 
   #count(
     id: string,
-    { installations, repositories }: Changes,
+    { installations, repositories, repairs }: Changes,
     known: InstallationFact | null,
     login: string | null,
   ): void {
     if (installations + repositories === 0) return;
     this.#summary.changed += 1;
-    if (known?.fetchedAt && !known.dirtySince) this.#summary.repaired += 1;
+    const isTold = !known?.fetchedAt || known.dirtySince !== null;
+    if (repairs > 0 && !isTold) this.#summary.repaired += 1;
     if (!this.#options.dryRun) return;
     const what = known ? 'differs' : 'is new';
     this.#report.line(

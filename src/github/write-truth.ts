@@ -26,6 +26,8 @@ export interface Writer {
 export interface Changes {
   installations: number;
   repositories: number;
+  /** Those of both that a delivery should have told: not what a push changes. */
+  repairs: number;
   /** Whether nothing is left to be asked for: else the mark stays. */
   isDone: boolean;
 }
@@ -52,7 +54,7 @@ export async function writeTruth(
   const updatedAt = installation.updatedAt ?? known?.updatedAt ?? null;
   if (known?.deletedAt || isOlder(updatedAt, known?.updatedAt ?? null)) return null;
   const isSettled = !known?.dirtySince || known.refetchFailures >= SETTLING_TRIES - 1;
-  const { gone, unwritten, kept } = repositories
+  const { gone, unwritten, kept, pushed } = repositories
     ? await compare(dataSource.manager, id, repositories, isSettled)
     : NO_DIFFERENCE;
   /** @param kept repositories that stay as they are, whatever GitHub says */
@@ -64,9 +66,12 @@ export async function writeTruth(
       missingSince: null,
       ...(isDone && { dirtySince: null, refetchAfter: null, refetchFailures: 0 }),
     };
+    const installations = Number(!row || differs(row, facts));
+    const count = gone.length + unwritten.length;
     const changes = {
-      installations: Number(!row || differs(row, facts)),
-      repositories: gone.length + unwritten.length,
+      installations,
+      repositories: count,
+      repairs: count - pushed + Number(!row || differs(row, facts, ['updatedAt'])),
       isDone,
     };
     return { facts, changes };
@@ -149,9 +154,13 @@ interface Difference {
   unwritten: ListedRepository[];
   /** Those of which something newer is known, or that stay hidden. */
   kept: number;
+  /** Of the unwritten ones, those that only a push may have changed. */
+  pushed: number;
 }
 
-const NO_DIFFERENCE: Difference = { gone: [], unwritten: [], kept: 0 };
+const NO_DIFFERENCE: Difference = { gone: [], unwritten: [], kept: 0, pushed: 0 };
+/** What a push may change; no event about a repository tells of it. */
+const BY_PUSHES = ['pushedAt', 'updatedAt', 'size', 'language', 'license'];
 
 /** Without a lock: if another writes meanwhile, the version of the installation says so. */
 async function compare(
@@ -163,6 +172,7 @@ async function compare(
   const unwritten = new Map<string, ListedRepository>(listed.map((facts) => [facts.id, facts]));
   const gone: string[] = [];
   let kept = 0;
+  let pushed = 0;
   for await (const row of repositoriesOf(manager, id)) {
     const facts = unwritten.get(row.id);
     if (!facts) {
@@ -170,11 +180,14 @@ async function compare(
       continue;
     }
     const merged = mergeRepository(row, facts, isSettled);
-    if (merged && differs(row, merged)) continue;
+    if (merged && differs(row, merged)) {
+      pushed += Number(!differs(row, merged, BY_PUSHES));
+      continue;
+    }
     unwritten.delete(row.id);
     if (merged?.isPrivate !== facts.isPrivate) kept += 1;
   }
-  return { gone, unwritten: [...unwritten.values()], kept };
+  return { gone, unwritten: [...unwritten.values()], kept, pushed };
 }
 
 async function* repositoriesOf(
@@ -193,8 +206,9 @@ async function* repositoriesOf(
   } while (rows.length === PAGE);
 }
 
-function differs(row: object, facts: object): boolean {
+function differs(row: object, facts: object, except: readonly string[] = []): boolean {
   return Object.entries(facts).some(
-    ([name, value]) => !isDeepStrictEqual(row[name as keyof typeof row], value),
+    ([name, value]) =>
+      !except.includes(name) && !isDeepStrictEqual(row[name as keyof typeof row], value),
   );
 }
