@@ -22,11 +22,19 @@ export async function lockInstallation(
     .values({ id })
     .orIgnore()
     .execute();
-  return manager.findOneOrFail(InstallationFact, {
-    where: { id },
-    lock: { mode: 'pessimistic_write' },
-  });
+  return manager.findOneOrFail(InstallationFact, lockOf(id));
 }
+
+/** Locks the row of an installation. @returns `null`: there is none, or it is deleted for good */
+export async function lockKnown(
+  manager: EntityManager,
+  id: string,
+): Promise<InstallationFact | null> {
+  const row = await manager.findOne(InstallationFact, lockOf(id));
+  return row?.deletedAt ? null : row;
+}
+
+const lockOf = (id: string) => ({ where: { id }, lock: { mode: 'pessimistic_write' } }) as const;
 
 /** Writes a locked row, and outdates what was asked of GitHub before. */
 export async function updateInstallation(

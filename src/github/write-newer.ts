@@ -1,12 +1,7 @@
 import { type EntityManager, In } from 'typeorm';
 import { RepositoryFact } from '../repositories/repository-fact.entity.js';
 import { isOlder } from './effect.js';
-import {
-  chunksOf,
-  insertRepositories,
-  lockInstallation,
-  updateInstallation,
-} from './fact-store.js';
+import { chunksOf, insertRepositories, lockKnown, updateInstallation } from './fact-store.js';
 import type { RepositoryFacts } from './from-github.js';
 import type { Truth } from './truth.js';
 import type { Writer } from './write-truth.js';
@@ -26,14 +21,15 @@ export async function writeNewer(
   const { id } = installation;
   for (const listed of chunksOf(repositories?.listed ?? [], BATCH))
     await transact(async (manager) => {
-      const row = await lockInstallation(manager, id);
-      if (row.deletedAt || isOlder(installation.updatedAt, row.updatedAt)) return;
+      const row = await lockKnown(manager, id);
+      if (!row || isOlder(installation.updatedAt, row.updatedAt)) return;
       if (await writeListed(manager, id, listed)) await updateInstallation(manager, row, {});
     });
   await transact(async (manager) => {
-    const row = await lockInstallation(manager, id);
+    const row = await lockKnown(manager, id);
+    if (!row) return;
     const isNewer = row.updatedAt === null || isOlder(row.updatedAt, installation.updatedAt);
-    if (!row.deletedAt && isNewer) await updateInstallation(manager, row, installation);
+    if (isNewer) await updateInstallation(manager, row, installation);
   });
 }
 

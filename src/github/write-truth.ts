@@ -6,6 +6,7 @@ import { isOlder } from './effect.js';
 import {
   chunksOf,
   lockInstallation,
+  lockKnown,
   removeRepositories,
   updateInstallation,
   writeRepositories,
@@ -79,8 +80,9 @@ export async function writeTruth(
   if (isDry) return endOf(known, kept).changes;
 
   const lock = async (manager: EntityManager, version: number) => {
-    const row = await lockInstallation(manager, id);
-    return row.deletedAt || row.version !== version ? null : row;
+    if (!known) await lockInstallation(manager, id);
+    const row = await lockKnown(manager, id);
+    return row?.version === version ? row : null;
   };
   const steps = stepsOf(id, gone, unwritten, isSettled);
   const last = steps.pop();
@@ -137,8 +139,8 @@ export async function writeMissing(
 ): Promise<boolean> {
   if (isDry) return true;
   return transact(async (manager) => {
-    const known = await lockInstallation(manager, id);
-    if (known.deletedAt || known.version !== version) return false;
+    const known = await lockKnown(manager, id);
+    if (known?.version !== version) return false;
     await updateInstallation(manager, known, {
       missingSince: known.missingSince ?? new Date(),
       dirtySince: null,
