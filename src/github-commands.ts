@@ -21,6 +21,7 @@ interface SyncCommandOptions {
   installation?: string;
   dryRun?: true;
   force?: true;
+  otherApp?: true;
 }
 
 const SILENT = { info: () => {}, warn: () => {} };

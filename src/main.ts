@@ -72,7 +72,8 @@ program
   )
   .option('--installation <id>', 'this one alone, by GitHub’s id', githubId)
   .option('--dry-run', 'print what would change, and write nothing')
-  .option('--force', 'also for another App than before, and if many installations would be hidden')
+  .option('--force', 'even if many installations would be hidden')
+  .option('--other-app', 'also for another App than before')
   .action(async (options) => {
     const { syncCommand } = await githubCommands();
     process.exit((await syncCommand(configure(), options, endingSignal())) ? 0 : 1);

@@ -167,6 +167,13 @@ export class Database {
     return this.#checking;
   }
 
+  /** As soon as something has made tables that it reads: a check would see them later. */
+  async inspect(): Promise<void> {
+    await this.#checking;
+    this.#inspectedAt = Number.NEGATIVE_INFINITY;
+    await this.check();
+  }
+
   async #check(): Promise<Condition> {
     try {
       if (this.#tables) await this.#checkReads(this.#tables);

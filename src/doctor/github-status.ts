@@ -12,6 +12,15 @@ const DELIVERIES = 100;
 /** Seconds after which a mark should be gone. */
 const LATE = 300;
 
+const REMEDIES: Record<number, string> = {
+  0: 'the webhook’s URL must reach a server that answers within 10 s',
+  400: 'what stands before the server must leave headers and body as they are',
+  401: 'GITHUB_WEBHOOK_SECRET must be the secret of the App’s webhook',
+  404: 'the webhook’s URL must end in /api/github/webhooks, and the server needs GITHUB_WEBHOOK_SECRET',
+  413: 'what stands before the server must let 25 MiB in',
+  415: 'the webhook’s content type must be application/json',
+};
+
 const STATUS_TEXTS = {
   active: 'active',
   suspended: 'suspended',
@@ -42,8 +51,9 @@ export async function checkKept(
 
 function describeMarks({ dirty, dirtyAge }: Counts, hasKey: boolean): Finding {
   if (dirty === 0) return ok('marked, to be asked about: none');
+  if (!hasKey) return ok(`marked: ${dirty}, for a private key: without one, nobody asks GitHub`);
   const text = `marked, to be asked about: ${dirty}, the oldest for ${Math.round(dirtyAge)} s`;
-  return hasKey && dirtyAge > LATE
+  return dirtyAge > LATE
     ? warning(`${text}: is a server running, and GitHub reachable?`)
     : ok(text);
 }
@@ -77,10 +87,24 @@ export async function checkDeliveries(config: GithubConfig): Promise<Finding[]> 
         `of the last ${events.length}, ${failed.length} never succeeded, the last one at ${last.at.toISOString()} ` +
           `with ${last.status}: the next sync asks for them again`,
       ),
+      ...[...new Set(failed.map(({ status }) => status))].sort().map((status) => {
+        const count = failed.filter((event) => event.status === status).length;
+        const text = status ? `answered with ${status}` : 'not answered at all';
+        return warning(`${count} ${text}: ${remedyOf(status)}`);
+      }),
     ];
   } catch (error) {
     return [warning(messageOf(error))];
   }
+}
+
+/** Of deliveries that GitHub counts as failed. @param status 0: no answer */
+function remedyOf(status: number): string {
+  const remedy = REMEDIES[status];
+  if (remedy) return remedy;
+  return status >= 500
+    ? 'the server or its database was away or overloaded: its log says why'
+    : 'what stands before the server, such as a proxy, may refuse them';
 }
 
 function ago(date: Date | null): string {

@@ -25,8 +25,7 @@ const REFUSALS: Record<number, string> = {
 /** @throws {AppRefusedError} where the key is not the App's */
 export async function fetchApp({ app }: GithubClients, appId: string): Promise<GithubApp> {
   const { data, headers } = await app.request('GET /app').catch((error) => {
-    const message = REFUSALS[error.status];
-    throw message ? new AppRefusedError(message, { cause: error }) : error;
+    throw refusalOf(error) ?? error;
   });
   const json = Object(data) as GithubJson;
   if (idOf(json.id) !== appId)
@@ -40,6 +39,12 @@ export async function fetchApp({ app }: GithubClients, appId: string): Promise<G
     settingsUrl: slug && settingsUrlOf(slug, json),
     date: new Date(headers.date ?? Date.now()),
   };
+}
+
+/** @param error of a request as the App itself. @returns `null`: it has another reason */
+export function refusalOf(error: { status?: unknown }): AppRefusedError | null {
+  const message = REFUSALS[Number(error.status)];
+  return message ? new AppRefusedError(message, { cause: error }) : null;
 }
 
 function settingsUrlOf(slug: string, json: GithubJson): string | null {

@@ -81,9 +81,8 @@ export function applicationOf(
   const effect = ownOf(ownOf(EFFECTS, event), action);
   if (effect === undefined) return null;
   if (effect === null) return applicationOfUser(event, payload, grants);
-  const json = objectOf(payload.installation);
-  const id = idOf(json?.id);
-  if (id === null || (idOf(json?.app_id) ?? appId) !== appId) return null;
+  const id = installationIdOf(payload, appId);
+  if (id === null) return null;
   return async (manager) => {
     const installation = await lockInstallation(manager, id);
     if (installation.deletedAt) return;
@@ -103,6 +102,22 @@ function applicationOfUser(event: string, payload: GithubJson, grants: Grants): 
   return async (manager) => {
     if (event === 'github_app_authorization' && githubId) await grants.endProofs(manager, githubId);
   };
+}
+
+/** For a payload that the database cannot hold. @returns `null`: it names no installation of this App */
+export function markAloneOf(payload: GithubJson, appId: string): Application | null {
+  const id = installationIdOf(payload, appId);
+  if (id === null) return null;
+  return async (manager) => {
+    const { deletedAt } = await lockInstallation(manager, id);
+    if (!deletedAt) await markDirty(manager, id, { appId });
+  };
+}
+
+function installationIdOf(payload: GithubJson, appId: string): string | null {
+  const json = objectOf(payload.installation);
+  const isOther = (idOf(json?.app_id) ?? appId) !== appId;
+  return isOther ? null : idOf(json?.id);
 }
 
 /** Names come from outside, and may be those of `Object.prototype`. */

@@ -14,9 +14,14 @@ export const updateRepository: Effect = async ({ manager, installation, payload,
   // Of two payloads of one second, the one that hides is believed.
   const isNewer = known.updatedAt === null || isOlder(known.updatedAt, facts.updatedAt);
   const staysHidden = known.isPrivate && !facts.isPrivate && (isAsked || !isNewer);
-  const { isPrivate, visibility } = staysHidden ? known : facts;
+  // With the time of what stays: GitHub's answer is newer, and reveals it.
+  const { isPrivate, visibility, updatedAt } = staysHidden ? known : facts;
   const owner = installation.accountLogin ?? facts.owner;
-  await manager.update(RepositoryFact, facts.id, { ...facts, owner, isPrivate, visibility });
+  const changes = { ...facts, owner, isPrivate, visibility };
+  await manager.update(RepositoryFact, facts.id, {
+    ...changes,
+    updatedAt: updatedAt ?? known.updatedAt,
+  });
   return {};
 };
 

@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { InstallationFact } from '../installations/installation-fact.entity.js';
+import { KNOWN_BY } from '../installations/known.js';
 import { AppState } from './app-state.entity.js';
 import { Delivery } from './delivery.entity.js';
 
@@ -22,7 +23,7 @@ const CONDITIONS = {
   deleted: 'deleted_at IS NOT NULL',
   missing: 'missing_since IS NOT NULL',
   suspended: 'suspended_at IS NOT NULL',
-  active: 'account_id IS NOT NULL OR fetched_at IS NOT NULL',
+  active: KNOWN_BY.map((name) => `fact.${name} IS NOT NULL`).join(' OR '),
   unknown: 'true',
 };
 

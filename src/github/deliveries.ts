@@ -5,7 +5,7 @@ import { Outage } from '../database/outage.js';
 import { CodedError } from '../errors.js';
 import type { Grants } from '../grants/grants.js';
 import { DELIVERY_LOCK_TIMEOUT, DELIVERY_TIMEOUT } from '../timeouts.js';
-import { type Application, applicationOf } from './apply-event.js';
+import { type Application, applicationOf, markAloneOf } from './apply-event.js';
 import { Delivery } from './delivery.entity.js';
 import type { GithubJson } from './from-github.js';
 import { repeatedTransaction } from './repeated-transaction.js';
@@ -62,24 +62,35 @@ export class Deliveries {
       targetId === appId ? applicationOf(event, payload, { appId, isAsked, grants }) : null;
     if (!application) return 'ignored';
     const dataSource = this.#dataSource();
-    try {
+    const outcome = await this.#orUnavailable(async () => {
       const isNew = await repeatedTransaction(dataSource, (manager) =>
         applyOnce(manager, received, application),
       );
+      return isNew ? 'applied' : 'seen';
+    }).catch(async (error) => {
+      if (!isDataException(error)) throw error;
+      log.error({ err: error }, 'a delivery holds what the database cannot: GitHub is asked');
+      const marking = markAloneOf(payload, appId);
+      if (marking) await this.#orUnavailable(() => limitedTransaction(dataSource, marking));
+      return 'ignored' as const;
+    });
+    if (outcome === 'seen') return outcome;
+    wake();
+    this.#prune(dataSource);
+    return outcome;
+  }
+
+  /** @throws {CodedError} where the database is away or fails; not for what it cannot hold */
+  async #orUnavailable<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      const result = await work();
       this.#outage.end();
-      if (!isNew) return 'seen';
+      return result;
     } catch (error) {
-      if (isDataException(error)) {
-        log.error({ err: error }, 'a delivery holds what the database cannot');
-        return 'ignored';
-      }
-      if (!isPassing(error) && sqlStateOf(error) === null) throw error;
+      if (isDataException(error) || (!isPassing(error) && sqlStateOf(error) === null)) throw error;
       this.#outage.report(error);
       throw new CodedError('SERVICE_UNAVAILABLE');
     }
-    wake();
-    this.#prune(dataSource);
-    return 'applied';
   }
 
   #dataSource(): DataSource {
@@ -97,6 +108,13 @@ export class Deliveries {
       this.#options.log.debug({ err: error }, 'old deliveries could not be removed'),
     );
   }
+}
+
+function limitedTransaction(dataSource: DataSource, work: Application): Promise<void> {
+  return repeatedTransaction(dataSource, async (manager) => {
+    await manager.query(LIMITS);
+    await work(manager);
+  });
 }
 
 /** A twin waits here until the first is committed, or does its work where that fails. @returns whether it is new */

@@ -7,12 +7,21 @@ const SELECT_IDS = `
   SELECT DISTINCT github_installation_id::text AS id, length(github_installation_id::text) AS length
   FROM github_app_installation WHERE neptun_user_id::text = $1 ORDER BY length, id`;
 
+const SELECT_TABLES = `
+  SELECT name FROM unnest(ARRAY['neptun_user', 'github_app_installation']) AS name
+  WHERE to_regclass(name) IS NULL`;
+
 /** @returns why each installation is, or is not, in the list of a user; one sentence or more each */
 export async function explain(
   dataSource: DataSource,
   { user, installation }: { user: string; installation?: string | undefined },
   hasFacts: boolean,
 ): Promise<string[]> {
+  const lacking: { name: string }[] = await dataSource.query(SELECT_TABLES);
+  if (lacking.length > 0)
+    return [
+      `The database has no ${lacking.map(({ name }) => name).join(' and no ')}, so that nobody has an installation: run npm run cli -- migrate.`,
+    ];
   const users: unknown[] = await dataSource.query(SELECT_USER, [user]);
   const rows: { id: string }[] = await dataSource.query(SELECT_IDS, [user]);
   const linked = rows.map(({ id }) => id);

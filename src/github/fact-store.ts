@@ -1,31 +1,7 @@
-import { isDeepStrictEqual } from 'node:util';
-import { type EntityManager, In, MoreThan } from 'typeorm';
+import { type EntityManager, In } from 'typeorm';
 import { InstallationFact } from '../installations/installation-fact.entity.js';
 import { RepositoryFact } from '../repositories/repository-fact.entity.js';
-import type { InstallationFacts, RepositoryFacts } from './from-github.js';
-
-/** GitHub's own answer about one installation. */
-export interface Truth {
-  installation: InstallationFacts;
-  /** `null`: GitHub lists none of a suspended installation, and the last known stay. */
-  repositories: RepositoryList | null;
-}
-
-export interface RepositoryList {
-  listed: readonly RepositoryFacts[];
-  /** Whether these are all: a list that is truncated, or that changed between its pages, removes nothing. */
-  complete: boolean;
-}
-
-/** What is not said of it stays as it is. */
-export type ListedRepository = Partial<RepositoryFacts> &
-  Pick<RepositoryFacts, 'id' | 'owner' | 'name' | 'isPrivate'>;
-
-/** Rows that a write has changed. */
-export interface Changes {
-  installations: number;
-  repositories: number;
-}
+import { type ListedRepository, mergeRepository } from './merge-repository.js';
 
 /** Rows of one statement. The process serves reads between two of them: TypeORM takes milliseconds for each. */
 const CHUNK = 25;
@@ -45,11 +21,19 @@ export async function lockInstallation(
     .values({ id })
     .orIgnore()
     .execute();
-  return manager.findOneOrFail(InstallationFact, {
-    where: { id },
-    lock: { mode: 'pessimistic_write' },
-  });
+  return manager.findOneOrFail(InstallationFact, lockOf(id));
 }
+
+/** Locks the row of an installation. @returns `null`: there is none, or it is deleted for good */
+export async function lockKnown(
+  manager: EntityManager,
+  id: string,
+): Promise<InstallationFact | null> {
+  const row = await manager.findOne(InstallationFact, lockOf(id));
+  return row?.deletedAt ? null : row;
+}
+
+const lockOf = (id: string) => ({ where: { id }, lock: { mode: 'pessimistic_write' } }) as const;
 
 /** Writes a locked row, and outdates what was asked of GitHub before. */
 export async function updateInstallation(
@@ -60,93 +44,6 @@ export async function updateInstallation(
   await manager.update(InstallationFact, id, { ...changes, version: () => 'version + 1' });
 }
 
-/**
- * Writes GitHub's answer, in the transaction of `manager`. Rows that do not change are not written.
- *
- * @param version of the row before GitHub was asked; `null`: there was none
- * @returns `null`: something newer was written meanwhile, or the installation is deleted for good; nothing was written
- */
-export async function writeTruth(
-  manager: EntityManager,
-  { installation, repositories }: Truth,
-  version: number | null,
-): Promise<Changes | null> {
-  const known = await lockInstallation(manager, installation.id);
-  if (known.deletedAt || known.version !== (version ?? 0)) return null;
-  const isDone = repositories?.complete !== false;
-  const facts = {
-    ...installation,
-    missingSince: null,
-    ...(isDone && { dirtySince: null, refetchAfter: null, refetchFailures: 0 }),
-  };
-  const changes = {
-    installations: Number(differs(known, facts)),
-    repositories: repositories ? await writeRepositories(manager, known, repositories) : 0,
-  };
-  if (changes.installations + changes.repositories === 0 && known.fetchedAt) return changes;
-  await updateInstallation(manager, known, {
-    ...facts,
-    ...(isDone && { fetchedAt: new Date() }),
-  });
-  return changes;
-}
-
-/**
- * Hides an installation that GitHub does not know, until it does.
- *
- * @param version of the row before GitHub was asked
- * @returns whether it was written: nothing newer was written meanwhile
- */
-export async function writeMissing(
-  manager: EntityManager,
-  id: string,
-  version: number,
-): Promise<boolean> {
-  const known = await lockInstallation(manager, id);
-  if (known.deletedAt || known.version !== version) return false;
-  await updateInstallation(manager, known, {
-    missingSince: known.missingSince ?? new Date(),
-    dirtySince: null,
-    refetchAfter: null,
-    refetchFailures: 0,
-  });
-  return true;
-}
-
-/** Makes these the repositories of an installation. @returns rows written or removed */
-async function writeRepositories(
-  manager: EntityManager,
-  { id }: InstallationFact,
-  { listed, complete }: RepositoryList,
-): Promise<number> {
-  const unwritten = new Map(listed.map((repository) => [repository.id, repository]));
-  const gone: string[] = [];
-  for await (const row of repositoriesOf(manager, id)) {
-    const facts = unwritten.get(row.id);
-    if (!facts && complete) gone.push(row.id);
-    if (facts && !differs(row, facts)) unwritten.delete(row.id);
-  }
-  await removeRepositories(manager, id, gone);
-  await addRepositories(manager, id, [...unwritten.values()]);
-  return gone.length + unwritten.size;
-}
-
-async function* repositoriesOf(
-  manager: EntityManager,
-  installationId: string,
-): AsyncGenerator<RepositoryFact> {
-  let rows: RepositoryFact[] = [];
-  do {
-    const id = MoreThan(rows.at(-1)?.id ?? '0');
-    rows = await manager.find(RepositoryFact, {
-      where: { installationId, id },
-      order: { id: 'ASC' },
-      take: CHUNK,
-    });
-    yield* rows;
-  } while (rows.length === CHUNK);
-}
-
 /** Adds what a payload lists; of what the installation has already, more is known than that. */
 export async function addMissingRepositories(
   manager: EntityManager,
@@ -154,14 +51,14 @@ export async function addMissingRepositories(
   repositories: readonly ListedRepository[],
 ): Promise<void> {
   const missing = new Map(repositories.map((repository) => [repository.id, repository]));
-  for (const chunk of chunksOf([...missing.keys()])) {
+  for (const chunk of chunksOf([...missing.keys()], CHUNK)) {
     const known = await manager.find(RepositoryFact, {
       select: { id: true },
       where: { id: In(chunk), installationId },
     });
     for (const { id } of known) missing.delete(id);
   }
-  await addRepositories(manager, installationId, [...missing.values()]);
+  await writeRepositories(manager, installationId, [...missing.values()], true);
 }
 
 /** Removes those of this installation; another one may have them by now. */
@@ -170,34 +67,83 @@ export async function removeRepositories(
   installationId: string,
   ids: readonly string[],
 ): Promise<void> {
-  for (const chunk of chunksOf(ids)) {
+  for (const chunk of chunksOf(ids, CHUNK)) {
     await manager.delete(RepositoryFact, { id: In(chunk), installationId });
   }
 }
 
 /**
- * Adds or overwrites repositories. Another installation that had one loses it: what was asked of GitHub for that one
- * before is outdated, and it is asked again.
+ * Adds or overwrites repositories, unless something newer is known. Another installation that had one loses it: what
+ * was asked of GitHub for that one before is outdated, and it is asked again.
+ *
+ * @returns how many stay as they are, as what is known of them is newer, or hides
  */
-async function addRepositories(
+export async function writeRepositories(
   manager: EntityManager,
   installationId: string,
   repositories: readonly ListedRepository[],
-): Promise<void> {
-  for (const chunk of chunksOf(repositories)) {
-    const ids = chunk.map(({ id }) => id);
-    const others = await manager
-      .createQueryBuilder(RepositoryFact, 'repository')
-      .select('DISTINCT repository.installationId', 'id')
-      .where('repository.id IN (:...ids) AND repository.installationId <> :installationId', {
-        ids,
-        installationId,
-      })
-      .getRawMany<{ id: string }>();
-    for (const { id } of others) await markDirty(manager, id);
+  isSettled: boolean,
+): Promise<number> {
+  let kept = 0;
+  // In one order, so that two installations that write the same ones meet in no deadlock.
+  const ordered = [...repositories].sort((a, b) => (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
+  for (const chunk of chunksOf(ordered, CHUNK)) {
     const rows = chunk.map((repository) => ({ ...repository, installationId }));
-    await manager.upsert(RepositoryFact, rows, ['id']);
+    const added = await insertRepositories(manager, rows);
+    const rest = chunk.filter(({ id }) => !added.has(id));
+    if (rest.length > 0) kept += await overwrite(manager, installationId, rest, isSettled);
   }
+  return kept;
+}
+
+/** Waits for whoever adds one of them at the same time. @returns the ids of those that were not there */
+export async function insertRepositories(
+  manager: EntityManager,
+  rows: readonly (ListedRepository & { installationId: string })[],
+): Promise<ReadonlySet<string>> {
+  const { raw } = await manager
+    .createQueryBuilder()
+    .insert()
+    .into(RepositoryFact)
+    .values([...rows])
+    .orIgnore()
+    .returning('id')
+    .updateEntity(false)
+    .execute();
+  return new Set((raw as { id: unknown }[]).map(({ id }) => String(id)));
+}
+
+async function overwrite(
+  manager: EntityManager,
+  installationId: string,
+  repositories: readonly ListedRepository[],
+  isSettled: boolean,
+): Promise<number> {
+  const rows = await manager.find(RepositoryFact, {
+    where: { id: In(repositories.map(({ id }) => id)) },
+    order: { id: 'ASC' },
+    lock: { mode: 'pessimistic_write' },
+  });
+  const known = new Map(rows.map((row) => [row.id, row]));
+  const written: (ListedRepository & { installationId: string })[] = [];
+  const losers = new Set<string>();
+  let kept = 0;
+  for (const repository of repositories) {
+    const row = known.get(repository.id);
+    if (!row) continue;
+    const facts = mergeRepository(row, repository, isSettled);
+    if (facts?.isPrivate !== repository.isPrivate) kept += 1;
+    if (!facts) continue;
+    if (row.installationId !== installationId) losers.add(row.installationId);
+    written.push({ ...facts, installationId });
+  }
+  for (const id of losers) await markDirty(manager, id);
+  if (written.length > 0) await manager.upsert(RepositoryFact, written, ['id']);
+  const removed = repositories.filter(({ id }) => !known.has(id));
+  // By another installation, which has just lost it.
+  if (removed.length > 0)
+    kept += await writeRepositories(manager, installationId, removed, isSettled);
+  return kept;
 }
 
 /**
@@ -211,18 +157,12 @@ export async function markDirty(
 ): Promise<void> {
   await manager.update(InstallationFact, id, {
     ...changes,
+    version: () => 'version + 1',
     dirtySince: () => 'coalesce(dirty_since, now())',
     refetchAfter: () => 'CASE WHEN dirty_since IS NULL THEN now() ELSE refetch_after END',
-    version: () => 'version + 1',
   });
 }
 
-function differs(row: object, facts: object): boolean {
-  return Object.entries(facts).some(
-    ([name, value]) => !isDeepStrictEqual(row[name as keyof typeof row], value),
-  );
-}
-
-function* chunksOf<Item>(items: readonly Item[]): Generator<Item[]> {
-  for (let start = 0; start < items.length; start += CHUNK) yield items.slice(start, start + CHUNK);
+export function* chunksOf<Item>(items: readonly Item[], size: number): Generator<Item[]> {
+  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
 }

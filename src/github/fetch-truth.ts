@@ -1,11 +1,11 @@
 import type { GithubClient, GithubClients } from './client.js';
-import type { RepositoryList, Truth } from './fact-store.js';
 import {
   type GithubJson,
   installationFactsOf,
   objectsOf,
   repositoryFactsOf,
 } from './from-github.js';
+import type { RepositoryList, Truth } from './truth.js';
 
 /** Repositories of one page, as many as GitHub gives. */
 const PAGE_SIZE = 100;

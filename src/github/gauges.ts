@@ -42,7 +42,7 @@ export function measureCounts(registry: Registry, read: () => Promise<Counts | n
   });
   gauge(
     'github_dirty_installations',
-    'Installations that GitHub is to be asked about.',
+    'Installations that GitHub is to be asked about; without a private key, nobody asks.',
     ({ dirty }) => dirty,
   );
   gauge(

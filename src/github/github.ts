@@ -30,7 +30,7 @@ export interface GithubOptions {
   syncInterval: number | null;
   /** Apart from the connections of reads, which never wait for it; of the embedded database, the only one. */
   dataSource: DataSource;
-  database: Pick<Database, 'tables'>;
+  database: Pick<Database, 'tables' | 'inspect'>;
   log: FastifyBaseLogger;
 }
 
@@ -142,6 +142,8 @@ export class Github {
     this.#seen = this.#isUsable ? tables : null;
     if (obstacle && obstacle !== this.#obstacle)
       log.warn(`What GitHub says is not kept: ${obstacle}`);
+    // For readers, which know the tables of the start.
+    if (this.#isUsable && this.#obstacle) void this.#options.database.inspect();
     this.#obstacle = obstacle;
     if (!this.#isUsable || this.#hasBegun) return;
     this.#hasBegun = true;

@@ -3,10 +3,14 @@ import type { FastifyBaseLogger } from 'fastify';
 import { type DataSource, In, IsNull, Not, Raw } from 'typeorm';
 import type { Grants } from '../grants/grants.js';
 import { InstallationFact } from '../installations/installation-fact.entity.js';
+import { type AppRefusedError, refusalOf } from './app.js';
 import { type GithubClients, rateLimitOf } from './client.js';
-import { writeMissing, writeTruth } from './fact-store.js';
 import { fetchTruth } from './fetch-truth.js';
+import { OneAtATime } from './one-at-a-time.js';
 import { repeatedTransaction } from './repeated-transaction.js';
+import type { Truth } from './truth.js';
+import { writeNewer } from './write-newer.js';
+import { type Writer, writeMissing, writeTruth } from './write-truth.js';
 
 export interface RefetcherOptions {
   dataSource: DataSource;
@@ -29,7 +33,9 @@ const POLL_INTERVAL = 3;
 const CLAIM = 60;
 /** Seconds after the first failure, doubled with each. */
 const PAUSE = { first: 2, longest: 300 };
-/** Failures, the last one a 404, until an installation is missing: a new one is not known everywhere at GitHub at once. */
+/** Minutes after GitHub has refused the App's key, doubled with each. */
+const REFUSED_PAUSE = { first: 1, longest: 30 };
+/** 404s in a row until an installation is missing: a new one is not known everywhere at GitHub at once. */
 const MISSING_TRIES = 3;
 /** Answers in a row that are outdated as they arrive. */
 const OUTDATED_TRIES = 3;
@@ -44,6 +50,7 @@ export class Refetcher {
   readonly #options: RefetcherOptions;
   readonly #second: number;
   readonly #claim: number;
+  readonly #writer: Writer;
   readonly #underWay = new Map<string, Promise<void>>();
   #timers: NodeJS.Timeout[] = [];
   #isClosing = false;
@@ -51,12 +58,28 @@ export class Refetcher {
   #taking: Promise<void> | null = null;
   #takesAgain = false;
   #pausedUntil = 0;
+  /** In a row. */
+  #refusals = 0;
+  /** 404s in a row of installations. */
+  readonly #unknown = new Map<string, number>();
   #isAway = false;
 
   constructor(options: RefetcherOptions) {
     this.#options = options;
     this.#second = options.second ?? 1000;
     this.#claim = options.claim ?? CLAIM;
+    const { dataSource, grants } = options;
+    // So that deliveries find a free connection.
+    const writes = new OneAtATime();
+    this.#writer = {
+      dataSource,
+      grants,
+      transact: (work) =>
+        writes.run(() => {
+          if (this.#isClosed) throw new Error('closed');
+          return repeatedTransaction(dataSource, work);
+        }),
+    };
   }
 
   start(): void {
@@ -145,33 +168,61 @@ export class Refetcher {
       await this.#ask(id);
     } catch (error) {
       if (this.#isClosed) return;
+      const refusal = isOfApp(error) && isUnauthorized(error) ? refusalOf(error) : null;
+      // Where these fail as well, the claim ends by itself.
+      if (refusal) {
+        this.#pauseAfter(refusal);
+        await this.#postpone(id, 0).catch(() => {});
+        return;
+      }
       log.warn({ err: error, installation: id }, 'asking GitHub has failed: it is asked again');
       const wait = rateLimitOf(error);
       if (wait && isOfApp(error)) this.#pausedUntil = Date.now() + wait * this.#second;
-      // Where this fails as well, the claim ends by itself.
       await this.#fail(id, wait).catch(() => {});
     }
   }
 
+  /** Of the key, whatever is asked: several that are under way are refused at once. */
+  #pauseAfter(refusal: AppRefusedError): void {
+    if (Date.now() < this.#pausedUntil) return;
+    const minutes = Math.min(REFUSED_PAUSE.first * 2 ** this.#refusals, REFUSED_PAUSE.longest);
+    this.#pausedUntil = Date.now() + 60 * minutes * this.#second;
+    if (this.#refusals === 0)
+      this.#options.log.warn({ err: refusal }, 'GitHub is not asked until it accepts the key');
+    this.#refusals += 1;
+  }
+
   /** @throws whatever GitHub or the database fails with */
   async #ask(id: string): Promise<void> {
-    const { dataSource, clients, grants } = this.#options;
+    const { dataSource, clients } = this.#options;
+    let outdated: Truth | null = null;
     for (let tries = 1; tries <= OUTDATED_TRIES; tries++) {
       const known = await dataSource.manager.findOneBy(InstallationFact, { id });
       if (!known?.dirtySince || known.deletedAt) return;
-      const truth = await fetchTruth(clients, id);
+      const truth = await this.#fetch(clients, id);
       if (this.#isClosed) return;
-      if (!truth && known.refetchFailures < MISSING_TRIES - 1) break;
-      const isWritten = await repeatedTransaction(dataSource, async (manager) => {
-        if (!truth) return writeMissing(manager, id, known.version);
-        const changes = await writeTruth(manager, truth, known.version);
-        await grants.settle(manager, { installations: [id] });
-        return changes !== null;
-      });
-      if (isWritten && truth?.repositories?.complete !== false) return;
-      if (isWritten) break;
+      outdated = truth;
+      if (!truth) {
+        if ((this.#unknown.get(id) ?? 0) < MISSING_TRIES) break;
+        if (await writeMissing(this.#writer, known)) return;
+        continue;
+      }
+      const changes = await writeTruth(this.#writer, truth, known);
+      if (changes?.isDone) return;
+      if (changes) outdated = null;
+      if (changes) break;
     }
+    if (outdated) await writeNewer(this.#writer, outdated);
     await this.#fail(id);
+  }
+
+  async #fetch(clients: GithubClients, id: string): Promise<Truth | null> {
+    const unknown = this.#unknown.get(id) ?? 0;
+    this.#unknown.delete(id);
+    const truth = await fetchTruth(clients, id);
+    if (!truth) this.#unknown.set(id, unknown + 1);
+    this.#refusals = 0;
+    return truth;
   }
 
   /** @param wait seconds, as GitHub says */
@@ -204,6 +255,10 @@ export class Refetcher {
     const milliseconds = Math.round(seconds * this.#second);
     return () => `now() + interval '${milliseconds} milliseconds'`;
   }
+}
+
+function isUnauthorized(error: unknown): error is { status: 401 } {
+  return (error as { status?: unknown }).status === 401;
 }
 
 /** Whether GitHub refused the App itself, not one of its installations, whose rate limits are their own. */

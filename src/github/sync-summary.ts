@@ -5,7 +5,7 @@ export interface SyncSummary {
   changed: number;
   /** Those that GitHub does not know any more, and that are hidden now. */
   missing: number;
-  /** Changed ones that no delivery had told of. */
+  /** Changed ones that a delivery should have told of; a push is none of these changes. */
   repaired: number;
   failed: number;
   /** Left to the refetch, as deliveries kept arriving. */

@@ -1,18 +1,20 @@
 import { once } from 'node:events';
-import { type DataSource, type EntityManager, IsNull, MoreThan, Not } from 'typeorm';
+import { type DataSource, IsNull, MoreThan, Not } from 'typeorm';
 import { messageOf } from '../errors.js';
 import type { Grants } from '../grants/grants.js';
 import { InstallationFact } from '../installations/installation-fact.entity.js';
 import { fetchApp } from './app.js';
 import { AppState } from './app-state.entity.js';
 import { type GithubClients, rateLimitOf } from './client.js';
-import { type Changes, type Truth, writeMissing, writeTruth } from './fact-store.js';
 import { fetchTruth } from './fetch-truth.js';
 import { idOf, objectsOf } from './from-github.js';
 import { Lease } from './lease.js';
+import { OneAtATime } from './one-at-a-time.js';
 import { redeliver } from './redelivery.js';
 import { repeatedTransaction } from './repeated-transaction.js';
 import { NOTHING, type SyncSummary } from './sync-summary.js';
+import type { Truth } from './truth.js';
+import { type Changes, type Writer, writeMissing, writeTruth } from './write-truth.js';
 
 export interface SyncOptions {
   dataSource: DataSource;
@@ -23,8 +25,10 @@ export interface SyncOptions {
   installation?: string | undefined;
   /** Changes nothing, and reports what it would. */
   dryRun?: boolean;
-  /** Also for another App than before, and beyond the brake. */
+  /** Beyond the brake. */
   force?: boolean;
+  /** Also for another App than before. */
+  otherApp?: boolean;
   /** Whether GitHub delivers to this server what it could not deliver before. */
   redelivers: boolean;
   signal: AbortSignal;
@@ -62,7 +66,7 @@ const SILENT: SyncReport = { progress() {}, line() {} };
 export async function sync(options: SyncOptions): Promise<SyncSummary> {
   const { dataSource, clients, appId, installation, dryRun } = options;
   const { slug } = await fetchApp(clients, appId);
-  if (!options.force) await refuseOtherApp(dataSource, appId);
+  if (!options.otherApp) await refuseOtherApp(dataSource, appId);
   // These two write nothing that a sync beside them could break.
   if (installation !== undefined) return new Sync(options).one(installation);
   if (dryRun) return new Sync(options).all();
@@ -93,7 +97,7 @@ async function refuseOtherApp({ manager }: DataSource, appId: string): Promise<v
       (await manager.existsBy(InstallationFact, { ...others, deletedAt: IsNull() }));
   if (isOther)
     throw new Error(
-      'Another App than GITHUB_APP_ID was synced before: to add this one, use sync --force',
+      'Another App than GITHUB_APP_ID was synced before: to add this one, use sync --other-app',
     );
 }
 
@@ -103,7 +107,7 @@ class Sync {
   readonly #lease: Lease | null;
   readonly #signal: AbortSignal;
   readonly #summary = { ...NOTHING };
-  #writing: Promise<unknown> = Promise.resolve();
+  readonly #writer: Writer;
   /** Those that GitHub does not know, as they were before it was asked; `null`: not known here either. */
   readonly #gone = new Map<string, InstallationFact | null>();
 
@@ -112,6 +116,19 @@ class Sync {
     this.#report = options.report ?? SILENT;
     this.#lease = lease;
     this.#signal = lease ? AbortSignal.any([options.signal, lease.lost]) : options.signal;
+    const { dataSource, grants, dryRun: isDry = false } = options;
+    // So that deliveries find a free connection.
+    const writes = new OneAtATime();
+    this.#writer = {
+      dataSource,
+      grants,
+      isDry,
+      transact: (work) =>
+        writes.run(() => {
+          if (this.#signal.aborted) throw new SyncInterruptedError();
+          return repeatedTransaction(dataSource, work);
+        }),
+    };
   }
 
   async one(id: string): Promise<SyncSummary> {
@@ -227,15 +244,11 @@ class Sync {
       this.#gone.set(id, known);
       return true;
     }
-    const changes = await this.#write(async (manager) => {
-      const written = await writeTruth(manager, truth, known?.version ?? null);
-      await this.#options.grants.settle(manager, { installations: [id] });
-      return written;
-    });
+    const changes = await writeTruth(this.#writer, truth, known);
     if (changes) this.#count(id, changes, known, truth.installation.accountLogin);
     const isComplete = truth.repositories?.complete !== false;
-    if (!isLast) return changes !== null && isComplete;
-    if (!changes) this.#summary.raced += 1;
+    if (!isLast) return changes?.isDone === true;
+    if (!changes || (isComplete && !changes.isDone)) this.#summary.raced += 1;
     if (!isComplete) throw new Error('its repositories changed while they were listed');
     return true;
   }
@@ -250,13 +263,14 @@ class Sync {
 
   #count(
     id: string,
-    { installations, repositories }: Changes,
+    { installations, repositories, repairs }: Changes,
     known: InstallationFact | null,
     login: string | null,
   ): void {
     if (installations + repositories === 0) return;
     this.#summary.changed += 1;
-    if (known?.fetchedAt && !known.dirtySince) this.#summary.repaired += 1;
+    const isTold = !known?.fetchedAt || known.dirtySince !== null;
+    if (repairs > 0 && !isTold) this.#summary.repaired += 1;
     if (!this.#options.dryRun) return;
     const what = known ? 'differs' : 'is new';
     this.#report.line(
@@ -279,7 +293,7 @@ class Sync {
     for (const [id, known] of this.#gone) {
       // Without a mark there is nothing to write.
       if (!known || (known.missingSince && !known.dirtySince)) continue;
-      const isWritten = await this.#write((manager) => writeMissing(manager, id, known.version));
+      const isWritten = await writeMissing(this.#writer, known);
       if (!isWritten) this.#summary.raced += 1;
       else if (!known.missingSince) this.#countMissing(id);
     }
@@ -305,24 +319,6 @@ class Sync {
     this.#report.line(text);
   }
 
-  /** One after the other, so that deliveries find a free connection. */
-  #write<Result>(work: (manager: EntityManager) => Promise<Result>): Promise<Result> {
-    const written = this.#writing.then(() => this.#transaction(work));
-    this.#writing = written.catch(() => {});
-    return written;
-  }
-
-  async #transaction<Result>(work: (manager: EntityManager) => Promise<Result>): Promise<Result> {
-    if (this.#signal.aborted) throw new SyncInterruptedError();
-    const { dataSource, dryRun } = this.#options;
-    if (!dryRun) return repeatedTransaction(dataSource, work);
-    const result = await repeatedTransaction(dataSource, async (manager) => {
-      throw new RolledBack(await work(manager));
-    }).catch((error) => error);
-    if (result instanceof RolledBack) return result.value as Result;
-    throw result;
-  }
-
   /** What is under way then writes nothing more. */
   async #untilAborted(work: Promise<unknown>): Promise<void> {
     const ended = new AbortController();
@@ -330,12 +326,5 @@ class Sync {
     if (!this.#signal.aborted) await Promise.race([work, aborted]).finally(() => ended.abort());
     work.catch(() => {});
     if (this.#signal.aborted) throw new SyncInterruptedError();
-  }
-}
-
-/** What a transaction would have written. */
-class RolledBack extends Error {
-  constructor(readonly value: unknown) {
-    super();
   }
 }

@@ -1,12 +1,11 @@
 import type { FastifyInstance } from 'fastify';
-import type { ASTVisitor, GraphQLResolveInfo, ParseOptions, ValidationContext } from 'graphql';
+import type { ASTVisitor, ParseOptions, ValidationContext } from 'graphql';
 import { CodedError } from '../errors.js';
-import { LEAF_COST, measure, OBJECT_COST } from './query-size.js';
+import { LEAF_COST, measure, OBJECT_COST } from '../query-size.js';
+import { OPERATION_ROWS } from '../row-limit.js';
 
 /** Limits of one operation or fragment, with its fragments expanded; far above any sensible use. */
-const LIMITS = { depth: 10, aliases: 30, directives: 20, cost: 400, rows: 300 } as const;
-/** Rows of all pages of an answer, at most. */
-const MAX_ROWS = 10_000;
+const LIMITS = { depth: 10, aliases: 30, directives: 20, cost: 400, rows: OPERATION_ROWS } as const;
 
 /** Limits of the parser. A typical document has dozens of tokens. */
 export const PARSE_LIMITS: ParseOptions = {
@@ -55,24 +54,6 @@ export function limitBodies(app: FastifyInstance): void {
       done(new CodedError('QUERY_TOO_COMPLEX', { message }));
     },
   );
-}
-
-/**
- * For a list whose items have pages: refuses what would answer too many rows.
- *
- * @throws {CodedError} `QUERY_TOO_COMPLEX`
- */
-export function limitRows(
-  items: number,
-  { schema, operation, fragments, variableValues }: GraphQLResolveInfo,
-): void {
-  if (items * LIMITS.rows <= MAX_ROWS) return;
-  const { rows } = measure(schema, Object.values(fragments), variableValues)(operation);
-  if (items * rows <= MAX_ROWS) return;
-  const message =
-    `The query has pages of ${rows} rows for each of ${items} items (\`first\`); ` +
-    `at most ${MAX_ROWS} rows are allowed in all`;
-  throw new CodedError('QUERY_TOO_COMPLEX', { message });
 }
 
 /** Includes unused fragments, as the standard rules visit them. */

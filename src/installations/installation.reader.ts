@@ -92,8 +92,3 @@ export class InstallationReader {
     return reads.once(`installations ${columns} ${id}`, () => this.#readers[columns].read(id));
   }
 }
-
-/** Whether GitHub has said anything of it: the row of its facts may have no more than a mark. */
-export function isKnown({ facts }: InstallationRow): boolean {
-  return [facts?.permissions, facts?.repositorySelection, facts?.suspendedAt].some(Boolean);
-}

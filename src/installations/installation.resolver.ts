@@ -2,7 +2,7 @@ import type { GraphQLResolveInfo } from 'graphql';
 import { Arg, Ctx, FieldResolver, Info, Resolver, Root } from 'type-graphql';
 import { DateTime } from '../date-time.js';
 import { memberOf } from '../enums.js';
-import { limitRows } from '../graphql/query-limits.js';
+import { limitRows } from '../row-limit.js';
 import type { Context } from '../session/context.js';
 import { found, type PermittedUser } from '../users/access.js';
 import { User } from '../users/user.type.js';
@@ -13,7 +13,8 @@ import {
   GithubPermission,
   GithubRepositorySelection,
 } from './github-app-installation.type.js';
-import { type InstallationReader, type InstallationRow, isKnown } from './installation.reader.js';
+import type { InstallationReader, InstallationRow } from './installation.reader.js';
+import { isKnown } from './known.js';
 import { columnsOf } from './selected-installations.js';
 
 export function installationResolvers(installations: InstallationReader): object[] {
@@ -113,9 +114,9 @@ class InstallationResolver {
   }
 
   @FieldResolver(() => GithubInstallationStatus, { description: 'Whether the App can act for it.' })
-  status(@Root() row: InstallationRow): GithubInstallationStatus {
-    if (!isKnown(row)) return GithubInstallationStatus.UNKNOWN;
-    return row.facts?.suspendedAt
+  status(@Root() { facts }: InstallationRow): GithubInstallationStatus {
+    if (!isKnown(facts)) return GithubInstallationStatus.UNKNOWN;
+    return facts?.suspendedAt
       ? GithubInstallationStatus.SUSPENDED
       : GithubInstallationStatus.ACTIVE;
   }

@@ -3,9 +3,10 @@ import { Arg, Ctx, FieldResolver, ID, Info, Int, Resolver, Root } from 'type-gra
 import type { Page } from '../database/page-plan.js';
 import { memberOf } from '../enums.js';
 import { CodedError } from '../errors.js';
-import { LARGEST_PAGE } from '../graphql/query-size.js';
 import { GithubAppInstallation } from '../installations/github-app-installation.type.js';
-import { type InstallationRow, isKnown } from '../installations/installation.reader.js';
+import type { InstallationRow } from '../installations/installation.reader.js';
+import { isKnown } from '../installations/known.js';
+import { LARGEST_PAGE } from '../query-size.js';
 import { perOperation } from '../selection.js';
 import type { Context } from '../session/context.js';
 import { cursorOf, type Position, positionAt, positionOf } from './cursor.js';
@@ -56,7 +57,7 @@ class InstallationRepositoriesResolver {
   ): Promise<Connection | null> {
     const size = sizeOf(first);
     const position = positionOrNull(after);
-    if (!isKnown(row)) return null;
+    if (!isKnown(row.facts)) return null;
     const page = { limit: size + 1, after: position, counted: isCounted(info) };
     const read = await this.#repositories.read(row, page, context);
     return read && new Connection(read, size, position !== null);

@@ -31,9 +31,9 @@ describeOnEachDatabase('A server that is killed while webhooks arrive', (kind) =
 
     /** As a sender that repeats what was not acknowledged. */
     const sendUntilAcknowledged = async (n: number) => {
-      const payload = { action: 'member_added', installation: { id: idOf(n) } };
+      const payload = { action: 'created', installation: { id: idOf(n) } };
       for (;;) {
-        const delivery = { event: 'organization', payload, guid: `delivery-${n}` };
+        const delivery = { event: 'repository', payload, guid: `delivery-${n}` };
         const response = await deliver(server, delivery).catch(() => null);
         await response?.body?.cancel();
         if (response?.status === 200) break;

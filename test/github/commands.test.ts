@@ -78,6 +78,46 @@ describe('The commands about GitHub', () => {
     expect(stdout).toMatch(/last complete sync: \d{4}-.* \(checked 1, /);
   });
 
+  test('status counts what deliveries were refused with, and says what to do', async () => {
+    const { app, actions, held } = github();
+    app.webhook = { url: 'http://127.0.0.1:9', secret: 'x' };
+    github().hold();
+    for (const status of [401, 401, 503, 0]) {
+      actions.acceptPermissions(acme);
+      for (const { delivery } of held.splice(0)) delivery.statusCode = status;
+    }
+    const { stdout } = await cli(['github', 'status'], env());
+    app.webhook = null;
+    expect(stdout).toMatch(/of the last 4, 4 never succeeded/);
+    expect(stdout).toMatch(/! 2 answered with 401: GITHUB_WEBHOOK_SECRET must be/);
+    expect(stdout).toMatch(/! 1 answered with 503: .* its log says why/);
+    expect(stdout).toMatch(/! 1 not answered at all: .* within 10 s/);
+  });
+
+  test('status without a private key says that nobody asks about what is marked', async () => {
+    const id = String(acme.id);
+    const set = (value: string) =>
+      execute(
+        database,
+        `UPDATE github_fact_installation SET dirty_since = ${value} WHERE id = ${id}`,
+      );
+    await set('now()');
+    const keyless = { ...env(), GITHUB_APP_PRIVATE_KEY: '', GITHUB_API_URL: '' };
+    const { stdout } = await cli(['github', 'status'], keyless);
+    await set('NULL');
+    expect(stdout).toMatch(/marked: 1, .*nobody asks GitHub/);
+  });
+
+  test('explain says so where there are no tables', async () => {
+    const empty = await createDatabase(KIND);
+    const { code, stdout } = await cli(['github', 'explain', '--user', 'x'], empty.env);
+    await empty.remove();
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^The database has no .*migrate\.\n$/),
+    ]);
+  });
+
   test.each([[['github', 'status']], [['doctor']]])(
     '%s says what to change in the settings of the App',
     async (command) => {

@@ -76,6 +76,19 @@ describeOnEachDatabase('A delivery', (kind) => {
     expect(await json(other)).toEqual({ outcome: 'applied' });
   });
 
+  test('about a member outdates no answer of GitHub, and marks', async () => {
+    const payload = created();
+    await send(server(), payload);
+    const before = await versionOf(server(), payload);
+    for (const action of ['member_added', 'member_removed', 'member_invited']) {
+      const member = { ...payload, action };
+      expect((await deliver(server(), { event: 'organization', payload: member })).status).toBe(
+        200,
+      );
+    }
+    expect(await versionOf(server(), payload)).toBe(before);
+  });
+
   test('that is 14 days old is forgotten, once an hour', async () => {
     const { sql, database } = server();
     const insert = (from: number, to: number) =>
@@ -235,6 +248,25 @@ describeOnPostgres('Where writing takes long or fails', () => {
     expect(await server.sql('SELECT FROM github_delivery WHERE guid = $1', [guid])).toEqual([]);
     await server.sql('DROP TRIGGER fail ON github_fact_installation');
     expect(await json(await send(server, payload, guid))).toEqual({ outcome: 'applied' });
+  });
+
+  test('what the database cannot hold is ignored, but for the mark', async () => {
+    await server.sql(
+      `CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '22021'; END $$`,
+    );
+    await server.sql(
+      `CREATE TRIGGER fail BEFORE UPDATE ON github_fact_installation FOR EACH ROW
+       WHEN (NEW.account_login IS NOT NULL) EXECUTE FUNCTION fail()`,
+    );
+    const payload = created();
+    expect(await json(await send(server, payload))).toEqual({ outcome: 'ignored' });
+    const rows = await server.sql<any>('SELECT * FROM github_fact_installation WHERE id = $1', [
+      payload.installation.id,
+    ]);
+    expect(rows).toMatchObject([
+      { account_login: null, app_id: APP_ID, dirty_since: expect.any(Date) },
+    ]);
   });
 
   test('a deadlock is tried again', async () => {

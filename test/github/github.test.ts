@@ -10,7 +10,7 @@ import {
 } from '../helpers/databases.js';
 import { startGithub, type TestGithub } from '../helpers/github.js';
 import { execute, tablesOf } from '../helpers/other-tables.js';
-import { startTestServer } from '../helpers/server.js';
+import { json, startTestServer } from '../helpers/server.js';
 
 const ends: (() => Promise<void>)[] = [];
 /** In the order of their use, also after a failure. */
@@ -116,7 +116,7 @@ test('A server with the key of another App says so, and keeps what it has', asyn
 describeOnPostgres('On tables of another program', () => {
   test('a server keeps nothing and says so once, until they are adopted; then it begins', async () => {
     const { github, database } = await prepare('PostgreSQL');
-    await execute(database, tablesOf());
+    await execute(database, tablesOf({ githubId: 'bigint', more: '' }));
     install(github, 'adopted');
     const server = await start(database, github);
     await until(() => server.logged('What GitHub says is not kept'));
@@ -124,6 +124,15 @@ describeOnPostgres('On tables of another program', () => {
     expect((await cli(['migrate', '--adopt'], database.env)).code).toBe(0);
     await until(() => server.logged('synced with GitHub'));
     expect(server.logged('What GitHub says is not kept')).toBe(1);
+    const [id] = github.world.installations.keys();
+    await server.sql("INSERT INTO neptun_user (id, primary_email) VALUES (17, 'a@example.com')");
+    await server.sql(
+      'INSERT INTO github_app_installation (neptun_user_id, github_installation_id) VALUES (17, $1)',
+      [id],
+    );
+    const query = '{ viewer { installations { status } } }';
+    const answer = await json(await server.graphql({ query }, { as: '17' }));
+    expect(answer.data.viewer.installations).toEqual([{ status: 'ACTIVE' }]);
     expect(await server.sql('SELECT account_login FROM github_fact_installation')).toEqual([
       { account_login: 'adopted' },
     ]);

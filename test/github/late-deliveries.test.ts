@@ -223,7 +223,7 @@ describeOnEachDatabase('Deliveries that are late, without a key', (kind) => {
     ).toEqual([]);
   });
 
-  test('mark the installation, and leave rows of users as they are', async () => {
+  test('mark the installation, and leave rows of users as they are until it is uninstalled', async () => {
     const { actions, app } = github();
     const { account } = newAccount(0);
     let installation = {} as Installation;
@@ -239,15 +239,14 @@ describeOnEachDatabase('Deliveries that are late, without a key', (kind) => {
     const unmark = 'UPDATE github_fact_installation SET dirty_since = NULL WHERE id = $1';
     const marked =
       'SELECT dirty_since IS NOT NULL AS is FROM github_fact_installation WHERE id = $1';
-    for (const event of ['member_added', 'member_removed', 'deleted']) {
-      await server().sql(unmark, [installation.id]);
-      const payload = { action: event, installation: { id: installation.id } };
-      expect((await deliver(server(), { event: 'organization', payload })).status).toBe(200);
-      expect(await server().sql(marked, [installation.id])).toEqual([{ is: true }]);
-    }
+    await server().sql(unmark, [installation.id]);
+    const payload = { action: 'deleted', installation: { id: installation.id } };
+    expect((await deliver(server(), { event: 'organization', payload })).status).toBe(200);
+    expect(await server().sql(marked, [installation.id])).toEqual([{ is: true }]);
+    expect(await rows()).toEqual(before);
     await arrives(happens(() => actions.uninstall(installation)));
     expect(await server().sql(marked, [installation.id])).toEqual([{ is: false }]);
-    expect(await rows()).toEqual(before);
+    expect(await rows()).toEqual([]);
   });
 });
 

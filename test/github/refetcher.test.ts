@@ -266,6 +266,100 @@ describeOnEachDatabase('what is marked', (kind) => {
     expect(await namesOf(installation)).toEqual(['repository-1']);
   });
 
+  test('is not missing by one 404 after other failures', async () => {
+    const installation = install();
+    await mark(installation);
+    const statuses = [403, 403, 404, 403];
+    github().fault(({ path, number }) =>
+      path.startsWith('/app/installations') ? { status: statuses[number - 1] ?? 404 } : undefined,
+    );
+    github().calls.length = 0;
+    start({ second: 50 });
+    await until(() => asked(installation) === statuses.length);
+    expect((await factOf(installation)).missingSince).toBeNull();
+    await until(clean(installation));
+    expect(asked(installation)).toBe(statuses.length + 3);
+    expect((await factOf(installation)).missingSince).not.toBeNull();
+  });
+
+  test('is not asked for at once where GitHub refuses the key, and is when it does not', async () => {
+    const installations = Array.from({ length: 6 }, () => install());
+    for (const installation of installations) await mark(installation);
+    github().calls.length = 0;
+    github().fault(() => ({ status: 401, message: 'A JSON web token could not be decoded' }));
+    const log = { warn: jest.fn() };
+    const refetcher = start({ log });
+    await until(() => log.warn.mock.calls.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    refetcher.wake();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(github().calls.length).toBeLessThanOrEqual(4);
+    await until(() => github().calls.length > 4);
+    expect(log.warn).toHaveBeenCalledTimes(1);
+    expect(log.warn.mock.calls[0]?.[0]).toMatchObject({
+      err: { message: expect.stringContaining('GITHUB_APP_PRIVATE_KEY') },
+    });
+    github().fault(null);
+    for (const installation of installations) await until(clean(installation));
+    expect((await factOf(installations[0] as Installation)).refetchFailures).toBe(0);
+  });
+
+  test('all the time is shown all the same, what is removed or made private aside', async () => {
+    const installation = install(3);
+    const { world } = github();
+    const [first, second] = world.repositoriesOf(installation.account);
+    const { manager } = dataSource;
+    const id = String(first?.id);
+    await mark(installation);
+    github().fault(async ({ path }) => {
+      if (path !== '/installation/repositories') return undefined;
+      await mark(installation);
+      // As a delivery that is newer than the answer.
+      await manager.update(RepositoryFact, id, { isPrivate: true, updatedAt: new Date() });
+      await manager.delete(RepositoryFact, { id: String(second?.id) });
+      return undefined;
+    });
+    start();
+    const shown = async () =>
+      manager.findBy(RepositoryFact, { installationId: String(installation.id), isPrivate: false });
+    await until(async () => (await shown()).length > 0);
+    expect(await shown()).toMatchObject([{ name: 'repository-2' }]);
+    expect((await factOf(installation)).dirtySince).not.toBeNull();
+    github().fault(null);
+    await until(clean(installation));
+    expect(await namesOf(installation)).toHaveLength(3);
+  });
+
+  if (kind === 'PostgreSQL')
+    test('is written one after the other, so that deliveries find a connection', async () => {
+      const installations = Array.from({ length: 4 }, () => install());
+      for (const installation of installations) await mark(installation);
+      let answer = () => {};
+      const held = new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      github().fault(async ({ path }) => {
+        if (path === '/installation/repositories') await held;
+        return undefined;
+      });
+      start();
+      await until(() => installations.every((installation) => asked(installation) === 1));
+      await dataSource.transaction(async (manager) => {
+        for (const { id } of installations) await lockInstallation(manager, String(id));
+        answer();
+        const waiting = async () =>
+          (
+            await dataSource.query(
+              "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+            )
+          ).length;
+        await until(async () => (await waiting()) > 0);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        expect(await waiting()).toBe(1);
+      });
+      for (const installation of installations) await until(clean(installation));
+    });
+
   test('removes nothing by a list that is not complete, and is asked for again', async () => {
     const installation = install(3);
     await mark(installation);

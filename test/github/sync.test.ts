@@ -7,6 +7,7 @@ import { lockInstallation, markDirty } from '../../src/github/fact-store.js';
 import { privateKeyOf } from '../../src/github/private-key.js';
 import { type SyncOptions, sync } from '../../src/github/sync.js';
 import { InstallationFact } from '../../src/installations/installation-fact.entity.js';
+import { until } from '../cli/process.js';
 import {
   createDatabase,
   describeOnEachDatabase,
@@ -197,19 +198,35 @@ describeOnEachDatabase('A sync', (kind) => {
     expect(await dataSource.manager.find(InstallationFact)).toEqual(before);
   });
 
-  test('with the key of another App changes nothing, unless it is forced', async () => {
+  test('with the key of another App changes nothing, unless that is said', async () => {
     await fresh();
     const own = install();
     await run();
     const other = github.world.addApp({ publicKey: KEYS.publicKey });
     const options = { clients: clients(other.id), appId: String(other.id) };
-    await expect(run(options)).rejects.toThrow('--force');
+    await expect(run(options)).rejects.toThrow('--other-app');
+    await expect(run({ ...options, force: true })).rejects.toThrow('--other-app');
     expect(await missing()).toEqual([]);
-    expect(await run({ ...options, force: true })).toMatchObject({ checked: 0, missing: 0 });
+    expect(await run({ ...options, otherApp: true })).toMatchObject({ checked: 0, missing: 0 });
     expect(await missing()).toEqual([]);
     expect(await run(options)).toMatchObject({ checked: 0 });
-    await expect(run()).rejects.toThrow('--force');
+    await expect(run()).rejects.toThrow('--other-app');
     await expect(run({ ...options, installation: String(own.id) })).rejects.toThrow('another App');
+  });
+
+  test('counts what a push changes as changed, not as repaired', async () => {
+    await fresh();
+    const [pushed, renamed] = [install(), install()] as [Installation, Installation];
+    await run();
+    const { world } = github;
+    const [one] = world.repositoriesOf(pushed.account);
+    const [other] = world.repositoriesOf(renamed.account);
+    const now = new Date(Date.now() + 60_000);
+    Object.assign(one as object, { pushedAt: now, updatedAt: now, size: 7, language: 'Go' });
+    Object.assign(other as object, { pushedAt: now, updatedAt: now, name: 'renamed' });
+    expect(await run({ dryRun: true })).toMatchObject({ changed: 2, repaired: 1 });
+    expect(await run()).toMatchObject({ changed: 2, repaired: 1 });
+    expect(await run()).toMatchObject({ changed: 0, repaired: 0 });
   });
 
   test('removes nothing wrongly where GitHub fails for a third of the calls, and the next one completes', async () => {
@@ -338,6 +355,7 @@ describeOnEachDatabase('A sync', (kind) => {
       return undefined;
     });
     const first = run();
+    await until(() => github.calls.some((call) => call.startsWith('GET /app/installations/')));
     await expect(run()).rejects.toThrow('under way');
     release();
     expect(await first).toMatchObject({ checked: 3, failed: 0 });
