@@ -56,9 +56,10 @@ export class Grants {
   async endProofs(manager: EntityManager, githubId: string): Promise<void> {
     await importAccounts(manager, { githubIds: [githubId] });
     await manager.update(GithubIdentity, { githubId }, { revokedAt: new Date() });
+    // Not rounded up, as the column would, to what has yet to come.
     const ended: { userId: string }[] = await manager.query(
       `WITH ended AS (
-        UPDATE github_grant g SET expires_at = now() FROM github_identity i
+        UPDATE github_grant g SET expires_at = date_trunc('milliseconds', now()) FROM github_identity i
         WHERE i.github_id = $1 AND g.user_id = i.user_id AND g.kind = 'own_proof' AND g.expires_at > now()
         RETURNING g.user_id)
       SELECT DISTINCT user_id AS "userId" FROM ended ORDER BY 1`,
