@@ -40,6 +40,8 @@ export interface CatalogTable {
   /** Names of the primary, unique and foreign keys. */
   readonly constraints: ReadonlySet<string>;
   readonly foreignKeys: readonly CatalogForeignKey[];
+  /** Whether a foreign key of another table refers to it. */
+  readonly referenced: boolean;
   readonly indexes: readonly CatalogIndex[];
 }
 
@@ -125,6 +127,7 @@ const SELECT_TABLES = `
       WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END AS kind,
     pg_has_role(c.relowner, 'USAGE') AS owned, row_security_active(c.oid) AS "rowSecurity",
     (${COLUMNS}) AS columns, (${CONSTRAINTS}) AS constraints, (${FOREIGN_KEYS}) AS "foreignKeys",
+    EXISTS (SELECT FROM pg_constraint k WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.conrelid <> c.oid) AS referenced,
     (${INDEXES}) AS indexes
   FROM json_array_elements_text($1::json) AS names (name)
   JOIN pg_class c ON c.oid = to_regclass(quote_ident(names.name))

@@ -8,6 +8,8 @@ export interface ReadTable {
   /** Reads are ordered by it. */
   readonly primary: ReadColumn;
   readonly columns: readonly ReadColumn[];
+  /** Whether another table refers to it. */
+  readonly referenced: boolean;
   /** Whether a foreign key of that column says that a row of the other table exists. */
   references(column: ReadColumn, other: ReadTable): boolean;
 }
@@ -31,6 +33,7 @@ export function readTable(metadata: EntityMetadata, catalog: Catalog): ReadTable
     name: metadata.tableName,
     primary: columns.find(({ property }) => property === key?.propertyName) as ReadColumn,
     columns,
+    referenced: found?.referenced ?? false,
     references: (column, other) =>
       (found?.foreignKeys ?? []).some(
         (foreign) =>

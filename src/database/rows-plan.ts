@@ -12,6 +12,16 @@ export interface RowsOptions {
   /** The entity of the key: a key with an owner and no rows gives `[]`. Absent: it gives `null`. */
   owner?: Entity;
   facts?: FactsOptions;
+  hidden?: HiddenOptions;
+}
+
+/** Another entity that hides rows which cannot be deleted, as tables of other programs refer to them. */
+interface HiddenOptions {
+  entity: Entity;
+  /** Its property that has the primary key of a row. */
+  row: string;
+  /** Its property that is not null where the row is hidden. */
+  by: string;
 }
 
 /** Another entity whose primary key is a number that a row has: `facts` of that row; `null`: there are none. */
@@ -43,7 +53,8 @@ export function rowsPlan<Row>(options: RowsOptions): MakePlan<Row[]> {
     );
     const facts = options.facts ? factsOf(options.facts, table, tableOf) : null;
     const factColumns = set ? [] : (facts?.columns ?? []);
-    const rows = rowsSql({ table, by: keyColumn, columns, facts, factColumns });
+    const hidden = options.hidden ? hiddenSql(options.hidden, table, tableOf) : [];
+    const rows = rowsSql({ table, by: keyColumn, columns, facts, factColumns, hidden });
     const ownerTable = owner ? tableOf(owner) : null;
     const keyType = (ownerTable?.primary ?? keyColumn).type ?? '';
     const found = ownerTable
@@ -75,17 +86,38 @@ function factsOf(
   };
 }
 
+/** @returns none where no table refers to the rows: nothing keeps them from being deleted, and the check costs nothing */
+function hiddenSql(
+  { entity, row, by }: HiddenOptions,
+  rows: ReadTable,
+  tableOf: TableOf,
+): string[] {
+  if (!rows.referenced) return [];
+  const table = tableOf(entity);
+  const [rowId, hiddenAt] = [row, by].map((name) =>
+    table.columns.find(({ property, type }) => property === name && type !== null),
+  );
+  if (!rowId || !hiddenAt) return [];
+  return [
+    `NOT EXISTS (SELECT FROM ${table.name} h
+      WHERE h.${rowId.name} = r.${rows.primary.name} AND h.${hiddenAt.name} IS NOT NULL)`,
+  ];
+}
+
 interface RowsShape {
   table: ReadTable;
   by: ReadColumn;
   columns: readonly ReadColumn[];
   facts: Facts | null;
   factColumns: readonly ReadColumn[];
+  /** Conditions. */
+  hidden: readonly string[];
 }
 
-function rowsSql({ table, by, columns, facts, factColumns }: RowsShape): string {
+function rowsSql({ table, by, columns, facts, factColumns, hidden }: RowsShape): string {
   const conditions = [
     `r.${by.name} = k.id`,
+    ...hidden,
     // A row of another program that lacks a value which the entity requires is left out.
     ...columns
       .filter(({ optional, nullable, meaning }) => nullable && !optional && meaning !== 'instant')

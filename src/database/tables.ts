@@ -23,8 +23,13 @@ const OWN_KEYS = ['github_app_installation_user_key', 'github_app_installation_u
 /** The tables that other programs write as well, and may have made. */
 const SHARED_TABLES: readonly string[] = Object.keys(OWN_COLUMNS);
 
-/** Tables of this program alone, of what GitHub says: reads use them where they are there. */
-const FACT_TABLES: readonly string[] = ['github_fact_installation', 'github_fact_repository'];
+/** Tables of this program alone, of what GitHub says and who may see it: reads use them where they are there. */
+const FACT_TABLES: readonly string[] = [
+  'github_fact_installation',
+  'github_fact_repository',
+  'github_grant',
+  'github_link',
+];
 
 export interface Tables {
   readonly catalog: Catalog;

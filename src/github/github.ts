@@ -13,6 +13,7 @@ import { findObstacle } from './fact-tables.js';
 import { Refetcher } from './refetcher.js';
 import { Sightings } from './sightings.js';
 import { SyncTimer } from './sync-timer.js';
+import { Upkeep } from './upkeep.js';
 import type { WebhookOptions } from './webhook.routes.js';
 
 export interface GithubOptions {
@@ -48,6 +49,7 @@ export class Github {
   readonly #sightings: Sightings;
   #refetcher: Refetcher | null = null;
   #syncTimer: SyncTimer | null = null;
+  #upkeep: Upkeep | null = null;
   #hasBegun = false;
   #isUsable = false;
   #seen: Tables | null = null;
@@ -113,7 +115,7 @@ export class Github {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     const ended = Promise.resolve(this.#looking).then(() =>
-      Promise.all([this.#refetcher?.close(), this.#syncTimer?.close()]),
+      Promise.all([this.#refetcher?.close(), this.#syncTimer?.close(), this.#upkeep?.close()]),
     );
     await Promise.race([ended, sleep(STOP_TIMEOUT, undefined, { ref: false })]);
   }
@@ -154,12 +156,14 @@ export class Github {
     const { appId, privateKey, webhookSecrets, apiUrl, syncInterval, dataSource, log } =
       this.#options;
     logWhatHolds(this.#options);
+    const grants = this.#grants;
+    this.#upkeep = new Upkeep({ dataSource, grants, log });
+    this.#upkeep.start();
     if (privateKey === null) return;
     const clientsWaiting = (longestWait: number) =>
       createGithubClient({ appId, privateKey, apiUrl, log, longestWait });
     const clients = clientsWaiting(LONGEST_WAIT.refetch);
     const redelivers = webhookSecrets.length > 0;
-    const grants = this.#grants;
     this.#refetcher = new Refetcher({ dataSource, clients, grants, appId, log });
     this.#syncTimer = new SyncTimer({
       dataSource,

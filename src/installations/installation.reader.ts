@@ -1,5 +1,6 @@
 import { BatchedReader, type ReaderDatabase } from '../database/batched-reader.js';
 import { type RowsOptions, rowsPlan } from '../database/rows-plan.js';
+import { GithubLink } from '../grants/link.entity.js';
 import type { Context } from '../session/context.js';
 import type { PermittedUser } from '../users/access.js';
 import { User } from '../users/user.entity.js';
@@ -64,6 +65,7 @@ const OF_USER = {
     columns: FACTS,
     hiddenBy: ['deletedAt', 'missingSince'],
   },
+  hidden: { entity: GithubLink, row: 'rowId', by: 'hiddenAt' },
 } satisfies RowsOptions;
 
 export const INSTALLATION_PLANS = {

@@ -35,7 +35,8 @@ class InstallationRepositoriesResolver {
   @FieldResolver(() => GithubRepositoryConnection, {
     nullable: true,
     description:
-      'The public repositories that it reaches, ordered by name in lower case; of a suspended one, the last known. ' +
+      'The repositories that it reaches and this user may see, ordered by name in lower case; of a suspended one, the ' +
+      'last known. Private ones are those that GitHub has listed to the user. ' +
       'Null where they are unknown.',
   })
   async repositories(
