@@ -1,4 +1,5 @@
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { DataSource } from 'typeorm';
 import type { Config } from './config.js';
 import type { ReaderDatabase } from './database/batched-reader.js';
 import type { Database } from './database/database.js';
@@ -27,6 +28,8 @@ import { limitUnsentAnswers } from './http/unsent-answers.js';
 import { openApiRoutes } from './installations/installation.openapi.js';
 import { InstallationReader } from './installations/installation.reader.js';
 import { installationRoutes } from './installations/installation.routes.js';
+import { unlinkRoutes } from './installations/unlink.routes.js';
+import { Unlinking } from './installations/unlinking.js';
 import { RepositoryReader } from './repositories/repository.reader.js';
 import { type Context, createContextBuilder } from './session/context.js';
 import type { SessionReader } from './session/session-reader.js';
@@ -51,6 +54,8 @@ export interface AppDependencies {
   config: Config;
   log: FastifyBaseLogger;
   database: ReaderDatabase & Pick<Database, 'check' | 'notReadyReason'>;
+  /** What writes uses other connections than what reads, where there are several. */
+  writes: DataSource;
   sessions: SessionReader;
   /** `null`: no sign-in without the web application. */
   demo: Demo | null;
@@ -64,7 +69,7 @@ export function hasStartPage({ graphqlIde, environment }: Config): boolean {
 
 /** Builds the application. It does not close its dependencies. */
 export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
-  const { config, log, database, sessions, demo, webhooks } = dependencies;
+  const { config, log, database, writes, sessions, demo, webhooks } = dependencies;
   const app: FastifyInstance = fastify({
     loggerInstance: log,
     logController: new RequestLog(),
@@ -109,13 +114,21 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   if (explorable) keepToOneName(app, config.host);
 
   const installations = new InstallationReader(database);
+  const unlinking = new Unlinking({ database, dataSource: writes });
   const schema = createSchema({
     users: new UserReader(database),
     installations,
     repositories: new RepositoryReader(database),
+    unlinking,
   });
   const compiled = new CompiledOperations(schema, log);
-  const apollo = createApolloServer({ schema, compiled, logger: log, ide: config.graphqlIde });
+  const apollo = createApolloServer({
+    schema,
+    compiled,
+    logger: log,
+    ide: config.graphqlIde,
+    origins: config.corsOrigins,
+  });
   const manifest = config.operations && new OperationsManifest(config.operations);
   await apollo.start();
   app.addHook('onClose', () => apollo.stop());
@@ -147,8 +160,9 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
         }, done);
     });
     if (config.environment !== 'production') explainRejections(api);
-    installationRoutes(api, installations);
     const origins = config.corsOrigins;
+    installationRoutes(api, installations);
+    await api.register(async (scope) => unlinkRoutes(scope, unlinking, origins));
     await api.register(async (scope) =>
       graphqlRoutes(scope, { apollo, compiled, manifest, origins }),
     );

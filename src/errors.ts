@@ -9,11 +9,18 @@ const CODES = {
     message: 'Not signed in: send a valid neptun-session cookie',
     description: 'there is no valid session: sign in again',
   },
+  FORBIDDEN: {
+    status: 403,
+    message:
+      'A page of another site may not change anything here: its origin is not in CORS_ORIGINS',
+    description:
+      'a page of another site may not change anything (HTTP 403): the operator allows its origin by `CORS_ORIGINS`',
+  },
   NOT_FOUND: {
     status: 404,
     message: 'User not found',
     description:
-      'there is no such user, or it is not the session’s own: the two cannot be told apart',
+      'there is no such user or installation, or it is not the session’s own: the two cannot be told apart',
   },
   BAD_USER_INPUT: {
     status: 400,

@@ -14,7 +14,7 @@ import { findObstacle } from './github/fact-tables.js';
 import { sync } from './github/sync.js';
 import { summaryText } from './github/sync-summary.js';
 import { Grants } from './grants/grants.js';
-import { GITHUB_CONNECTIONS } from './server.js';
+import { WRITE_CONNECTIONS } from './server.js';
 import { syncReport } from './sync-report.js';
 
 interface SyncCommandOptions {
@@ -38,7 +38,7 @@ export async function syncCommand(
   const clients = clientsOf(github, LONGEST_WAIT);
   if (!clients)
     throw new Error('sync: GITHUB_APP_PRIVATE_KEY is not set, so that GitHub cannot be asked');
-  const pool = createPool(config, SILENT.warn, GITHUB_CONNECTIONS);
+  const pool = createPool(config, SILENT.warn, WRITE_CONNECTIONS);
   const database = new Database(pool, SILENT, ENTITIES);
   const { dataSource } = database;
   const report = syncReport();

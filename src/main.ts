@@ -2,6 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { Command, InvalidArgumentError } from 'commander';
 import type { FastifyBaseLogger } from 'fastify';
+import { DataSource } from 'typeorm';
 import { hasStartPage } from './app.js';
 import { type Config, loadConfig } from './config.js';
 import { databaseName } from './database/database-name.js';
@@ -11,6 +12,7 @@ import { banner } from './explore/banner.js';
 import { DEMO_USER } from './explore/demo-data.js';
 import { createSchema, textOf } from './graphql/schema.js';
 import { InstallationReader } from './installations/installation.reader.js';
+import { Unlinking } from './installations/unlinking.js';
 import { adoptCommand, migrateCommand, seedCommand } from './maintenance.js';
 import { LogOutput } from './observability/log-output.js';
 import { VERSION } from './package.js';
@@ -121,11 +123,13 @@ program
       tableOf: nothing,
       declareRead() {},
       report: nothing,
+      notReadyReason: null,
     };
     const schema = createSchema({
       users: new UserReader(database),
       installations: new InstallationReader(database),
       repositories: new RepositoryReader(database),
+      unlinking: new Unlinking({ database, dataSource: new DataSource({ type: 'postgres' }) }),
     });
     process.stdout.write(textOf(schema));
   });

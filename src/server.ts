@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import { pino } from 'pino';
 import type { Registry } from 'prom-client';
+import type { DataSource } from 'typeorm';
 import { buildApp } from './app.js';
 import type { Config } from './config.js';
 import { createPool } from './database/create-pool.js';
@@ -39,8 +40,8 @@ export const MAX_CONNECTIONS = [
   ...Object.values(INSTALLATION_SLOTS),
 ].reduce((sum, { shared, isolated }) => sum + shared + isolated, 1);
 
-/** Of webhooks, refetches and sync, beside those. */
-export const GITHUB_CONNECTIONS = 4;
+/** Of what writes, beside those. */
+export const WRITE_CONNECTIONS = 4;
 
 export interface RunningServer {
   /** Without a trailing slash. */
@@ -79,8 +80,10 @@ export async function startServer(
 
   const pool = createPool(config, (error) => database.report(error), MAX_CONNECTIONS);
   const database = new Database(pool, log, ENTITIES);
-  const githubPool = config.github && config.databaseUrl !== null ? createGithubPool(config) : null;
-  const github = await createGithub(config, githubPool, database, log);
+  // The embedded database has one connection.
+  const writePool = config.databaseUrl === null ? null : createWritePool(config);
+  const writes = writePool ? createDataSource(writePool, ENTITIES) : database.dataSource;
+  const github = await createGithub(config, writes, database, log);
   const sessions = new SessionReader({
     passwords,
     maxAge: config.sessionMaxAge,
@@ -88,7 +91,7 @@ export async function startServer(
   });
   const demo = createDemo(config, { database, sessions, password });
   const webhooks = github?.webhooks ?? null;
-  const app = await buildApp({ config, log, database, sessions, demo, webhooks });
+  const app = await buildApp({ config, log, database, writes, sessions, demo, webhooks });
   const connections = new Connections(app, config.shutdownDelay * 1000);
   // Only the embedded database is seeded: another one may hold real users.
   const ownDatabase = config.databaseUrl === null && config.environment !== 'production';
@@ -116,7 +119,7 @@ export async function startServer(
       await Promise.all([connections.close(idleTimeout), github?.stop()]);
       metrics?.close().closeAllConnections();
       await Promise.race([
-        Promise.all([githubPool?.end(), database.close()]),
+        Promise.all([writePool?.end(), database.close()]),
         sleep(DATABASE_DRAIN_TIMEOUT, undefined, { ref: false }),
       ]);
     },
@@ -124,22 +127,20 @@ export async function startServer(
 }
 
 /** No read waits for it. A broken connection is replaced, and the next statement says what is wrong. */
-function createGithubPool(config: Config): Pool {
+function createWritePool(config: Config): Pool {
   const timeouts = { connection: DELIVERY_LOCK_TIMEOUT, silence: WRITE_SILENCE_TIMEOUT };
-  return createPool(config, () => {}, GITHUB_CONNECTIONS, timeouts);
+  return createPool(config, () => {}, WRITE_CONNECTIONS, timeouts);
 }
 
 async function createGithub(
   { github }: Config,
-  pool: Pool | null,
+  dataSource: DataSource,
   database: Database,
   log: FastifyBaseLogger,
 ): Promise<Github | null> {
   if (!github) return null;
   // Loaded only if enabled.
   const { Github } = await import('./github/github.js');
-  // The embedded database has one connection.
-  const dataSource = pool ? createDataSource(pool, ENTITIES) : database.dataSource;
   return new Github({ ...github, dataSource, database, log });
 }
 

@@ -303,6 +303,8 @@ describe('The GitHub App', () => {
       webhookSecrets: [],
       apiUrl: 'https://api.github.com',
       syncInterval: null,
+      proofDays: 7,
+      allowedAccounts: null,
     });
     const previous = { GITHUB_WEBHOOK_SECRET_PREVIOUS: 'the secret until yesterday' };
     expect(loadConfig({ GITHUB_APP_ID, ...secret, ...previous }).github).toMatchObject({

@@ -4,6 +4,17 @@ import { HISTORY_TABLE } from './migration-history.js';
 import { MIGRATIONS } from './migrations/migrations.js';
 import type { ConnectCallback, Pool } from './pool.js';
 
+const opening = new WeakMap<DataSource, Promise<DataSource>>();
+
+/** Initializes it once, whoever needs it first; after a failure, again. */
+export function opened(dataSource: DataSource): Promise<DataSource> {
+  if (dataSource.isInitialized) return Promise.resolve(dataSource);
+  const underWay =
+    opening.get(dataSource) ?? dataSource.initialize().finally(() => opening.delete(dataSource));
+  opening.set(dataSource, underWay);
+  return underWay;
+}
+
 export type Entities = (new () => object)[];
 
 /** For TypeORM's own command line. */

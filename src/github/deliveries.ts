@@ -2,13 +2,12 @@ import type { FastifyBaseLogger } from 'fastify';
 import { type DataSource, type EntityManager, LessThan, LessThanOrEqual } from 'typeorm';
 import { isDataException, isPassing, sqlStateOf } from '../database/availability.js';
 import { Outage } from '../database/outage.js';
+import { boundedTransaction } from '../database/repeated-transaction.js';
 import { CodedError } from '../errors.js';
 import type { Grants } from '../grants/grants.js';
-import { DELIVERY_LOCK_TIMEOUT, DELIVERY_TIMEOUT } from '../timeouts.js';
 import { type Application, applicationOf, markAloneOf } from './apply-event.js';
 import { Delivery } from './delivery.entity.js';
 import type { GithubJson } from './from-github.js';
-import { repeatedTransaction } from './repeated-transaction.js';
 
 export interface DeliveriesOptions {
   appId: string;
@@ -38,11 +37,6 @@ const DELIVERY_DAYS = 14;
 /** Milliseconds between two removals of older ones. */
 const PRUNE_INTERVAL = 3_600_000;
 const CHUNK = 500;
-/** No lock is held for longer, not even by an instance that has vanished from the network. */
-const LIMITS = `SELECT set_config('lock_timeout', '${DELIVERY_LOCK_TIMEOUT}', true),
-  set_config('statement_timeout', '${DELIVERY_TIMEOUT}', true),
-  set_config('idle_in_transaction_session_timeout', '${DELIVERY_TIMEOUT}', true)`;
-
 /** Applies each delivery once: its row and its effect are committed together. */
 export class Deliveries {
   readonly #options: DeliveriesOptions;
@@ -63,7 +57,7 @@ export class Deliveries {
     if (!application) return 'ignored';
     const dataSource = this.#dataSource();
     const outcome = await this.#orUnavailable(async () => {
-      const isNew = await repeatedTransaction(dataSource, (manager) =>
+      const isNew = await boundedTransaction(dataSource, (manager) =>
         applyOnce(manager, received, application),
       );
       return isNew ? 'applied' : 'seen';
@@ -111,8 +105,7 @@ export class Deliveries {
 }
 
 function limitedTransaction(dataSource: DataSource, work: Application): Promise<void> {
-  return repeatedTransaction(dataSource, async (manager) => {
-    await manager.query(LIMITS);
+  return boundedTransaction(dataSource, async (manager) => {
     await work(manager);
   });
 }
@@ -123,7 +116,6 @@ async function applyOnce(
   { targetId, event, guid, payload }: ReceivedDelivery,
   application: Application,
 ): Promise<boolean> {
-  await manager.query(LIMITS);
   const action = typeof payload.action === 'string' ? payload.action : null;
   const { raw } = await manager
     .createQueryBuilder()

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import type { DataSource } from 'typeorm';
+import { opened } from '../database/data-source.js';
 import type { Database } from '../database/database.js';
 import type { Tables } from '../database/tables.js';
 import { messageOf } from '../errors.js';
@@ -132,7 +133,7 @@ export class Github {
     const { dataSource, log } = this.#options;
     let obstacle: string | null;
     try {
-      if (!dataSource.isInitialized) await dataSource.initialize();
+      await opened(dataSource);
       this.#remedy = await findObstacle(dataSource, tables.origin);
       obstacle = this.#remedy;
     } catch (error) {

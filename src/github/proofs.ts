@@ -1,4 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
+import { repeatedTransaction } from '../database/repeated-transaction.js';
 import { CodedError } from '../errors.js';
 import type { Grants } from '../grants/grants.js';
 import { bind, type GithubUser, identityOf } from '../grants/identities.js';
@@ -11,7 +12,6 @@ import {
   updateInstallation,
 } from './fact-store.js';
 import type { InstallationFacts, RepositoryFacts } from './from-github.js';
-import { repeatedTransaction } from './repeated-transaction.js';
 
 /** What GitHub listed to a user by the user's own token. */
 export interface Proof {

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import { type DataSource, In, IsNull, Not, Raw } from 'typeorm';
+import { repeatedTransaction } from '../database/repeated-transaction.js';
 import type { Grants } from '../grants/grants.js';
 import { InstallationFact } from '../installations/installation-fact.entity.js';
 import { type AppRefusedError, refusalOf } from './app.js';
 import { type GithubClients, rateLimitOf } from './client.js';
 import { fetchTruth } from './fetch-truth.js';
 import { OneAtATime } from './one-at-a-time.js';
-import { repeatedTransaction } from './repeated-transaction.js';
 import type { Truth } from './truth.js';
 import { writeNewer } from './write-newer.js';
 import { type Writer, writeMissing, writeTruth } from './write-truth.js';

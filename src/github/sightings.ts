@@ -1,8 +1,8 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import type { DataSource } from 'typeorm';
+import { repeatedTransaction } from '../database/repeated-transaction.js';
 import type { Grants } from '../grants/grants.js';
-import { repeatedTransaction } from './repeated-transaction.js';
 
 export interface SightingsOptions {
   grants: Grants;

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type DataSource, IsNull, MoreThan, Not } from 'typeorm';
+import { repeatedTransaction } from '../database/repeated-transaction.js';
 import { messageOf } from '../errors.js';
 import type { Grants } from '../grants/grants.js';
 import { InstallationFact } from '../installations/installation-fact.entity.js';
@@ -11,7 +12,6 @@ import { idOf, objectsOf } from './from-github.js';
 import { Lease } from './lease.js';
 import { OneAtATime } from './one-at-a-time.js';
 import { redeliver } from './redelivery.js';
-import { repeatedTransaction } from './repeated-transaction.js';
 import { NOTHING, type SyncSummary } from './sync-summary.js';
 import type { Truth } from './truth.js';
 import { type Changes, type Writer, writeMissing, writeTruth } from './write-truth.js';

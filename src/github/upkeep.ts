@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { DataSource } from 'typeorm';
+import { repeatedTransaction } from '../database/repeated-transaction.js';
 import type { Grants } from '../grants/grants.js';
-import { repeatedTransaction } from './repeated-transaction.js';
 
 export interface UpkeepOptions {
   dataSource: DataSource;

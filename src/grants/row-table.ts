@@ -27,6 +27,12 @@ export async function readRowTable(manager: EntityManager): Promise<RowTable> {
   return { types: new Map(columns.map(({ name, type }) => [name, type])), referring };
 }
 
+/** Whether this program's own tables of grants are there. */
+export async function hasGrants(manager: EntityManager): Promise<boolean> {
+  const [{ has }] = await manager.query(`SELECT to_regclass('github_link') IS NOT NULL AS has`);
+  return has;
+}
+
 /** The type of a column, for a cast. */
 export function typeOf({ types }: RowTable, column: string): string {
   return types.get(column) ?? 'text';

@@ -17,6 +17,7 @@ import { operations } from '../observability/events.js';
 import type { Context } from '../session/context.js';
 import { type CompiledOperations, stringifyResult } from './compiled-operations.js';
 import { ourMessage } from './error-messages.js';
+import { protectMutations } from './mutations.js';
 import { PARSE_LIMITS, queryLimits } from './query-limits.js';
 import { sandboxPage } from './sandbox.js';
 
@@ -31,10 +32,12 @@ export interface ApolloOptions {
   logger: FastifyBaseLogger;
   /** Sandbox and introspection. */
   ide: boolean;
+  /** Whose pages may send mutations. */
+  origins: readonly string[];
 }
 
 export function createApolloServer(options: ApolloOptions): ApolloServer<Context> {
-  const { schema, compiled, logger, ide } = options;
+  const { schema, compiled, logger, ide, origins } = options;
   return new ApolloServer<Context>({
     schema,
     logger,
@@ -54,6 +57,7 @@ export function createApolloServer(options: ApolloOptions): ApolloServer<Context
       reportFailures,
       tellOperations,
       compiled.plugin,
+      protectMutations(origins),
       ide ? sandboxPage() : ApolloServerPluginLandingPageDisabled(),
     ],
   });
@@ -93,8 +97,10 @@ const reportFailures: ApolloServerPlugin<Context> = {
         for (const error of errors) {
           const failure = unwrapResolverError(error);
           logFailure(contextValue.log, failure);
-          if (failure instanceof CodedError && failure.status === 503)
-            response.http.headers.set('retry-after', String(RETRY_AFTER));
+          if (!(failure instanceof CodedError)) continue;
+          if (failure.status === 503) response.http.headers.set('retry-after', String(RETRY_AFTER));
+          // Of the whole request, for which Apollo Server would answer 500.
+          if (failure.status === 403) response.http.status = 403;
         }
       },
     };

@@ -5,6 +5,8 @@ import { ERROR_CODES_DESCRIPTION } from '../errors.js';
 import type { InstallationReader } from '../installations/installation.reader.js';
 import { installationResolvers } from '../installations/installation.resolver.js';
 import { findUserBy } from '../installations/selected-installations.js';
+import { UnlinkResolver } from '../installations/unlink.resolver.js';
+import type { Unlinking } from '../installations/unlinking.js';
 import type { RepositoryReader } from '../repositories/repository.reader.js';
 import { repositoryResolvers } from '../repositories/repository.resolver.js';
 import type { UserReader } from '../users/user.reader.js';
@@ -16,18 +18,25 @@ A field that fails is null, and its error has one of these \`extensions.code\`:
 
 ${ERROR_CODES_DESCRIPTION}`;
 
-export interface Readers {
+export interface SchemaDependencies {
   users: UserReader;
   installations: InstallationReader;
   repositories: RepositoryReader;
+  unlinking: Unlinking;
 }
 
-/** The schema of all resolvers, each handed the readers it translates for. */
-export function createSchema({ users, installations, repositories }: Readers): GraphQLSchema {
+/** The schema of all resolvers, each handed what it translates for. */
+export function createSchema({
+  users,
+  installations,
+  repositories,
+  unlinking,
+}: SchemaDependencies): GraphQLSchema {
   const resolvers: object[] = [
     new UserResolver(users, findUserBy(installations, users)),
     ...installationResolvers(installations),
     ...repositoryResolvers(repositories),
+    new UnlinkResolver(unlinking),
   ];
   const classes = resolvers.map((resolver) => resolver.constructor);
   const schema = buildSchemaSync({

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { GITHUB_CONNECTIONS } from '../../src/server.js';
+import { WRITE_CONNECTIONS } from '../../src/server.js';
 import { cli, until } from '../cli/process.js';
 import { createDatabase, describeOnPostgres, type TestDatabase } from '../helpers/databases.js';
 import { execute, tablesOf } from '../helpers/other-tables.js';
@@ -56,7 +56,7 @@ describeOnPostgres('A webhook delivery, while the database is away', () => {
   }, 60_000);
 
   test('is applied by new connections soon after all have died without a word', async () => {
-    const ids = Array.from({ length: GITHUB_CONNECTIONS }, (_, n) => 100 + n);
+    const ids = Array.from({ length: WRITE_CONNECTIONS }, (_, n) => 100 + n);
     const sendAll = () => Promise.all(ids.map((id) => send(server, id)));
     await until(async () => (await sendAll()).every(({ status }) => status === 200));
     proxy.loseConnections();

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { DataSource } from 'typeorm';
+import { repeatedTransaction } from '../../src/database/repeated-transaction.js';
 import { lockInstallation, markDirty } from '../../src/github/fact-store.js';
 import type { InstallationFacts, RepositoryFacts } from '../../src/github/from-github.js';
 import { installationFactsOf, repositoryFactsOf } from '../../src/github/from-github.js';
-import { repeatedTransaction } from '../../src/github/repeated-transaction.js';
 import { writeTruth } from '../../src/github/write-truth.js';
 import { InstallationFact } from '../../src/installations/installation-fact.entity.js';
 import { RepositoryFact } from '../../src/repositories/repository-fact.entity.js';

@@ -17,7 +17,7 @@ import {
 } from 'graphql';
 import { compileQuery } from '../../src/graphql/compile-query.js';
 import { CompiledOperations, stringifyResult } from '../../src/graphql/compiled-operations.js';
-import { createSchema, type Readers } from '../../src/graphql/schema.js';
+import { createSchema, type SchemaDependencies } from '../../src/graphql/schema.js';
 import { conditionsOf } from '../../src/graphql/selected-fields.js';
 import type { Context } from '../../src/session/context.js';
 import { RequestReads } from '../../src/session/request-reads.js';
@@ -149,7 +149,7 @@ export class ServerComparison {
     this.#server = server;
     this.#viewer = viewer;
     // Its resolvers are not called.
-    this.#schema = createSchema({} as Readers);
+    this.#schema = createSchema({} as SchemaDependencies);
     this.#featuresOf = featureFinder(this.#schema);
     const scalars = {
       ID: [...Array(12).fill(viewer), other, 'nobody', 17, '\u0000'],

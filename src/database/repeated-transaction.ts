@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource, EntityManager } from 'typeorm';
+import { DELIVERY_LOCK_TIMEOUT, DELIVERY_TIMEOUT } from '../timeouts.js';
 
 /** Deadlock and serialization failure: PostgreSQL has rolled back, and asks for another try. */
 const REPEATABLE_STATES = ['40P01', '40001'];
@@ -21,4 +22,20 @@ export async function repeatedTransaction<Result>(
       await sleep(Math.random() * LONGEST_PAUSE);
     }
   }
+}
+
+/** No lock is held for longer, not even by an instance that has vanished from the network. */
+const LIMITS = `SELECT set_config('lock_timeout', '${DELIVERY_LOCK_TIMEOUT}', true),
+  set_config('statement_timeout', '${DELIVERY_TIMEOUT}', true),
+  set_config('idle_in_transaction_session_timeout', '${DELIVERY_TIMEOUT}', true)`;
+
+/** The same, for which somebody waits. */
+export function boundedTransaction<Result>(
+  dataSource: DataSource,
+  work: (manager: EntityManager) => Promise<Result>,
+): Promise<Result> {
+  return repeatedTransaction(dataSource, async (manager) => {
+    await manager.query(LIMITS);
+    return work(manager);
+  });
 }
