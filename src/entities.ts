@@ -3,6 +3,7 @@ import { Delivery } from './github/delivery.entity.js';
 import { GithubAllowedAccount } from './grants/allowed-account.entity.js';
 import { GithubGrant } from './grants/grant.entity.js';
 import { GithubIdentity } from './grants/identity.entity.js';
+import { GithubInstallationRequest } from './grants/installation-request.entity.js';
 import { GithubLink } from './grants/link.entity.js';
 import { GithubMember } from './grants/member.entity.js';
 import { GithubMemberList } from './grants/member-list.entity.js';
@@ -26,4 +27,5 @@ export const ENTITIES = [
   GithubMember,
   GithubMemberList,
   GithubAllowedAccount,
+  GithubInstallationRequest,
 ];

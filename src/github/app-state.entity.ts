@@ -10,6 +10,17 @@ export class AppState {
   @Column('text', { nullable: true })
   slug!: string | null;
 
+  @Column('text', { nullable: true })
+  name!: string | null;
+
+  /** Of the App's public page. */
+  @Column('text', { name: 'html_url', nullable: true })
+  htmlUrl!: string | null;
+
+  /** The level of each permission that the App asks for, by its name. */
+  @Column('jsonb', { nullable: true })
+  permissions!: Record<string, string> | null;
+
   /** Of the sync that is under way or was interrupted; null: the last one has ended. */
   @Column({ type: 'timestamptz', name: 'sync_started_at', precision: 3, nullable: true })
   syncStartedAt!: Date | null;

@@ -3,6 +3,7 @@ import type { Tables } from '../database/tables.js';
 import { GithubAllowedAccount } from '../grants/allowed-account.entity.js';
 import { GithubGrant } from '../grants/grant.entity.js';
 import { GithubIdentity } from '../grants/identity.entity.js';
+import { GithubInstallationRequest } from '../grants/installation-request.entity.js';
 import { GithubLink } from '../grants/link.entity.js';
 import { GithubMember } from '../grants/member.entity.js';
 import { GithubMemberList } from '../grants/member-list.entity.js';
@@ -30,6 +31,7 @@ const WRITTEN = [
   GithubMember,
   GithubMemberList,
   GithubAllowedAccount,
+  GithubInstallationRequest,
 ];
 
 /** `writable`: `null`: the search path has no such table. */

@@ -78,14 +78,41 @@ export class CreateGrants1798000000000 implements MigrationInterface {
         account_id bigint NOT NULL,
         CONSTRAINT github_allowed_account_pkey PRIMARY KEY (login)
       )`);
+    await runner.query(`
+      CREATE TABLE github_installation_request (
+        request_id bigint NOT NULL,
+        app_id bigint NOT NULL,
+        requester_id bigint NOT NULL,
+        account_id bigint NOT NULL,
+        account_login text,
+        account_type text,
+        account_avatar_url text,
+        account_url text,
+        requested_at timestamptz(3) NOT NULL,
+        CONSTRAINT github_installation_request_pkey PRIMARY KEY (request_id)
+      )`);
+    await runner.query(
+      'CREATE INDEX github_installation_request_requester_idx ON github_installation_request (requester_id)',
+    );
     await runner.query(
       'CREATE INDEX github_fact_installation_account_idx ON github_fact_installation (account_id)',
     );
+    await runner.query(`
+      ALTER TABLE github_app_state
+        ADD COLUMN name text,
+        ADD COLUMN html_url text,
+        ADD COLUMN permissions jsonb`);
   }
 
   async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      ALTER TABLE github_app_state
+        DROP COLUMN name,
+        DROP COLUMN html_url,
+        DROP COLUMN permissions`);
     await runner.query('DROP INDEX github_fact_installation_account_idx');
     for (const table of [
+      'installation_request',
       'allowed_account',
       'member_list',
       'member',
