@@ -2,10 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { cameToLoopback } from '../http/loopback.js';
+import { PAGE_POLICY } from '../http/page.js';
 import { PACKAGE_FOLDER } from '../package.js';
 import type { Demo } from './demo.js';
 import { START_PATH } from './sign-in.routes.js';
-import { README_PATH, START_PAGE_POLICY, startPage } from './start-page.js';
+import { README_PATH, startPage } from './start-page.js';
 
 /** The page of a browser that opens a development server. `demo`: `null` where none may sign in here. */
 export function startPageRoutes(api: FastifyInstance, demo: Demo | null): void {
@@ -15,7 +16,7 @@ export function startPageRoutes(api: FastifyInstance, demo: Demo | null): void {
       viewer: request.context.viewer?.id ?? null,
       signIn: offered && { users: await offered.users(), anyUser: offered.anyUser },
     });
-    return reply.headers(START_PAGE_POLICY).type('text/html; charset=utf-8').send(page);
+    return reply.headers(PAGE_POLICY).type('text/html; charset=utf-8').send(page);
   });
   api.get(README_PATH, async (_request, reply) => {
     // An image may lack it.

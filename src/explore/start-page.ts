@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { IDE_PATH } from '../graphql/sandbox.js';
-import { browserPolicy } from '../http/browser-policy.js';
+import { escaped, page } from '../http/page.js';
 import { VERSION } from '../package.js';
 import type { DemoUser } from './demo-data.js';
 import { SIGN_IN_PATH, SIGN_OUT_PATH } from './sign-in.routes.js';
@@ -14,62 +13,11 @@ export interface StartPageContent {
   signIn: { users: DemoUser[]; anyUser: boolean } | null;
 }
 
-const STYLE = `
-:root { color-scheme: light dark; --line: #d5d9e0; --quiet: #59636e; --panel: #f5f7f9; --link: #0550ae; }
-@media (prefers-color-scheme: dark) {
-  :root { --line: #3b424c; --quiet: #9ba5b0; --panel: #1c2128; --link: #79b8ff; }
-  body { background: #12161b; color: #e6e9ed; }
-}
-body { margin: 0; font: 1rem/1.5 system-ui, sans-serif; }
-main { max-width: 44rem; margin: 0 auto; padding: 2rem 1rem; }
-h1 { margin: 0; font-size: 1.6rem; line-height: 1.25; }
-h2 { margin: 2rem 0 .5rem; font-size: 1.1rem; }
-p { margin: .25rem 0; }
-dt { font-weight: 600; }
-a { color: var(--link); }
-code { font: .9em ui-monospace, monospace; }
-a, b, code { overflow-wrap: anywhere; }
-.quiet, dd { color: var(--quiet); }
-.viewer { margin-top: 1.5rem; padding: .75rem 1rem; border: 1px solid var(--line); border-radius: .5rem;
-  background: var(--panel); display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center;
-  justify-content: space-between; }
-dl { margin: 0; border-top: 1px solid var(--line); }
-dl div { display: grid; grid-template-columns: 14rem 1fr; gap: 0 1rem; padding: .5rem 0;
-  border-bottom: 1px solid var(--line); }
-dd { margin: 0; }
-form { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; margin: .75rem 0 0; }
-.viewer form { margin: 0; }
-input { flex: 1 1 8rem; min-width: 0; }
-input, button { font: inherit; color: inherit; background: transparent; padding: .3rem .7rem;
-  border: 1px solid var(--line); border-radius: .4rem; }
-button { background: var(--panel); cursor: pointer; }
-.viewer button { background: transparent; }
-::placeholder { color: var(--quiet); }
-@media (max-width: 36rem) { dl div { grid-template-columns: 1fr; } }
-`;
-
-/** Nothing but its own style, and forms to this server. */
-export const START_PAGE_POLICY = browserPolicy({
-  styleSrc: [`'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`],
-  imgSrc: ['data:'],
-  baseUri: ["'none'"],
-  formAction: ["'self'"],
-});
-
 /** Without scripts. */
 export function startPage({ viewer, signIn }: StartPageContent): string {
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>GitHub App installations</title>
-<link rel="icon" href="data:,">
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<h1>GitHub App installations</h1>
+  return page(
+    'GitHub App installations',
+    `<h1>GitHub App installations</h1>
 <p class="quiet">Version ${escaped(VERSION)}, in development</p>
 ${viewerPanel(viewer, signIn !== null)}
 ${signInSection(signIn)}
@@ -84,11 +32,8 @@ ${list([
   [link('/openapi.json', 'OpenAPI'), 'the REST API'],
   [link('/schema.graphql', 'Schema'), 'the GraphQL API'],
   [link(README_PATH, 'README'), 'calls, configuration and commands'],
-])}
-</main>
-</body>
-</html>
-`;
+])}`,
+  );
 }
 
 function viewerPanel(viewer: string | null, signsOut: boolean): string {
@@ -130,11 +75,3 @@ function list(rows: [term: string, description: string][]): string {
 }
 
 const link = (path: string, text: string) => `<a href="${escaped(path)}">${escaped(text)}</a>`;
-
-function escaped(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
-}
