@@ -5,7 +5,9 @@ import type { ReaderDatabase } from './database/batched-reader.js';
 import type { Database } from './database/database.js';
 import type { Demo } from './explore/demo.js';
 import { keepToOneName } from './explore/one-name.js';
+import { START_PATH } from './explore/sign-in.routes.js';
 import { startPageRoutes } from './explore/start-page.routes.js';
+import type { ConnectRoutesOptions } from './github/connect/connect.routes.js';
 import type { WebhookOptions } from './github/webhook.routes.js';
 import { createApolloServer } from './graphql/apollo-server.js';
 import { CompiledOperations } from './graphql/compiled-operations.js';
@@ -61,6 +63,8 @@ export interface AppDependencies {
   demo: Demo | null;
   /** `null`: GitHub sends nothing. */
   webhooks: WebhookOptions | null;
+  /** `null`: users cannot connect. */
+  connect: Pick<ConnectRoutesOptions, 'connecting' | 'installUrl'> | null;
 }
 
 export function hasStartPage({ graphqlIde, environment }: Config): boolean {
@@ -69,7 +73,7 @@ export function hasStartPage({ graphqlIde, environment }: Config): boolean {
 
 /** Builds the application. It does not close its dependencies. */
 export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
-  const { config, log, database, writes, sessions, demo, webhooks } = dependencies;
+  const { config, log, database, writes, sessions, demo, webhooks, connect } = dependencies;
   const app: FastifyInstance = fastify({
     loggerInstance: log,
     logController: new RequestLog(),
@@ -167,6 +171,14 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
       graphqlRoutes(scope, { apollo, compiled, manifest, origins }),
     );
     if (explorable) startPageRoutes(api, demo);
+    if (connect && config.github) {
+      // Loaded only if enabled.
+      const { connectRoutes } = await import('./github/connect/connect.routes.js');
+      const { publicUrl, returnUrl, url: githubUrl } = config.github;
+      const signInUrl = explorable && demo ? START_PATH : null;
+      const options = { ...connect, publicUrl, returnUrl, githubUrl, origins, signInUrl };
+      await api.register(async (scope) => connectRoutes(scope, options));
+    }
   });
   if (webhooks) {
     // Loaded only if enabled.

@@ -29,6 +29,7 @@ export class ConfigError extends Error {
 
 const DEFAULT_DATA_DIR = '.data';
 const DEFAULT_GITHUB_API_URL = 'https://api.github.com';
+const DEFAULT_PROOF_DAYS = 7;
 
 const without =
   (faultOf: (value: string) => string | null) =>
@@ -48,6 +49,11 @@ const wholeNumber = (min: number, max: number) =>
     .pipe(z.string().regex(/^\d+$/, `must be a whole number from ${min} to ${max}`))
     .transform(Number)
     .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
+/** Without the slashes at its end. */
+const webUrl = (message: string) =>
+  text
+    .pipe(z.string().refine((value) => isWebUrl(value), message))
+    .transform((url) => url.replace(/\/+$/, ''));
 const password = text.pipe(
   z.string().min(MIN_LENGTH, `must have ${MIN_LENGTH} characters or more`),
 );
@@ -112,11 +118,31 @@ const Variables = z
     ).optional(),
     GITHUB_WEBHOOK_SECRET: text.optional(),
     GITHUB_WEBHOOK_SECRET_PREVIOUS: text.optional(),
-    GITHUB_API_URL: text
-      .pipe(z.string().refine(isApiUrl, 'must be a URL, such as https://github.example.com/api/v3'))
-      .transform((url) => url.replace(/\/+$/, ''))
-      .optional(),
+    GITHUB_API_URL: webUrl('must be a URL, such as https://github.example.com/api/v3').optional(),
     GITHUB_SYNC_INTERVAL: wholeNumber(0, 7 * 86_400).optional(),
+    GITHUB_CLIENT_ID: text.optional(),
+    GITHUB_CLIENT_SECRET: text.optional(),
+    GITHUB_URL: webUrl('must be a URL, such as https://github.example.com').optional(),
+    GITHUB_RETURN_URL: text
+      .pipe(
+        z
+          .string()
+          .refine(
+            (value) => isWebUrl(value, { query: true }),
+            'must be the URL of a page, such as https://app.example.com/settings',
+          ),
+      )
+      .optional(),
+    GITHUB_PROOF_DAYS: wholeNumber(1, 365).optional(),
+    GITHUB_ALLOWED_ACCOUNTS: commaSeparated
+      .refine(
+        (logins) => logins.every((login) => /^[\w-]{1,100}$/.test(login)),
+        'must be logins of accounts at GitHub, comma separated',
+      )
+      .transform((logins) => logins.map((login) => login.toLowerCase())),
+    PUBLIC_URL: webUrl(
+      'must be this server’s own URL as browsers see it, such as https://api.example.com',
+    ).optional(),
     KEEP_ALIVE_TIMEOUT: wholeNumber(1, 86_400).default(72),
     SHUTDOWN_DELAY: wholeNumber(0, 15).default(0),
     NODE_ENV: oneOf(
@@ -165,12 +191,31 @@ const Variables = z
         });
     };
     const key = ['GITHUB_APP_PRIVATE_KEY', 'GITHUB_APP_PRIVATE_KEY_FILE'] as const;
-    needs('GITHUB_APP_ID', [...key, 'GITHUB_WEBHOOK_SECRET']);
+    needs('GITHUB_APP_ID', [...key, 'GITHUB_WEBHOOK_SECRET', 'GITHUB_CLIENT_SECRET']);
     for (const name of key) needs(name, ['GITHUB_APP_ID']);
     needs('GITHUB_WEBHOOK_SECRET', ['GITHUB_APP_ID']);
     needs('GITHUB_WEBHOOK_SECRET_PREVIOUS', ['GITHUB_WEBHOOK_SECRET']);
-    for (const name of ['GITHUB_API_URL', 'GITHUB_SYNC_INTERVAL'] as const) needs(name, key);
+    needs('GITHUB_API_URL', [...key, 'GITHUB_CLIENT_SECRET']);
+    needs('GITHUB_SYNC_INTERVAL', key);
+    for (const name of ['GITHUB_CLIENT_ID', 'GITHUB_PROOF_DAYS'] as const)
+      needs(name, ['GITHUB_APP_ID']);
+    needs('GITHUB_CLIENT_SECRET', ['GITHUB_CLIENT_ID']);
+    for (const name of ['GITHUB_URL', 'GITHUB_RETURN_URL'] as const)
+      needs(name, ['GITHUB_CLIENT_SECRET']);
   })
+  .refine(
+    ({ GITHUB_ALLOWED_ACCOUNTS, GITHUB_APP_ID }) =>
+      GITHUB_ALLOWED_ACCOUNTS.length === 0 || GITHUB_APP_ID !== undefined,
+    fault('GITHUB_ALLOWED_ACCOUNTS', 'is nothing without GITHUB_APP_ID'),
+  )
+  .refine(
+    ({ NODE_ENV, GITHUB_CLIENT_SECRET, PUBLIC_URL }) =>
+      NODE_ENV !== 'production' || !GITHUB_CLIENT_SECRET || PUBLIC_URL,
+    fault(
+      'PUBLIC_URL',
+      'is required in production beside GITHUB_CLIENT_SECRET: GitHub sends users back to it',
+    ),
+  )
   .refine(
     ({ PORT, METRICS_PORT }) => PORT !== METRICS_PORT || PORT === 0,
     fault('METRICS_PORT', 'must not be PORT'),
@@ -250,18 +295,37 @@ function githubConfigOf(env: z.output<typeof Variables>, appId: string) {
     /** Seconds; `null`: no sync by a timer. */
     syncInterval: env.GITHUB_SYNC_INTERVAL || null,
     /** Days that a proof lasts. */
-    proofDays: 7,
+    proofDays: env.GITHUB_PROOF_DAYS ?? DEFAULT_PROOF_DAYS,
     /** Logins in lower case; `null`: all accounts are served. */
-    allowedAccounts: null as readonly string[] | null,
+    allowedAccounts: env.GITHUB_ALLOWED_ACCOUNTS.length > 0 ? env.GITHUB_ALLOWED_ACCOUNTS : null,
+    /** `null`: not told. */
+    clientId: env.GITHUB_CLIENT_ID ?? null,
+    /** `null`: users cannot connect. */
+    clientSecret: env.GITHUB_CLIENT_SECRET ?? null,
+    /** Of GitHub's pages, without a trailing slash. */
+    url: env.GITHUB_URL ?? pagesOf(env.GITHUB_API_URL ?? DEFAULT_GITHUB_API_URL),
+    /** Where a user goes who has connected; `null`: stays on a page of ours. */
+    returnUrl: env.GITHUB_RETURN_URL ?? null,
+    /** This server's own, without a trailing slash; `null`, in development only: as the browser names it. */
+    publicUrl: env.PUBLIC_URL ?? null,
   };
+}
+
+/** Of github.com, of GitHub Enterprise Cloud with data residency, and of Enterprise Server. */
+function pagesOf(apiUrl: string): string {
+  const { protocol, host } = new URL(apiUrl);
+  return `${protocol}//${host.replace(/^api\.(?=github\.com$|[^.]+\.ghe\.com$)/, '')}`;
 }
 
 export type GithubConfig = ReturnType<typeof githubConfigOf>;
 
-function isApiUrl(text: string): boolean {
+function isWebUrl(text: string, { query = false } = {}): boolean {
   const url = URL.canParse(text) ? new URL(text) : null;
   return (
-    url !== null && /^https?:$/.test(url.protocol) && !(url.username || url.search || url.hash)
+    url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    !url.username &&
+    (query || !(url.search || url.hash))
   );
 }
 

@@ -1,4 +1,5 @@
 import { AppState } from './github/app-state.entity.js';
+import { GithubFlow } from './github/connect/flow.entity.js';
 import { Delivery } from './github/delivery.entity.js';
 import { GithubAllowedAccount } from './grants/allowed-account.entity.js';
 import { GithubGrant } from './grants/grant.entity.js';
@@ -28,4 +29,5 @@ export const ENTITIES = [
   GithubMemberList,
   GithubAllowedAccount,
   GithubInstallationRequest,
+  GithubFlow,
 ];

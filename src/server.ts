@@ -91,7 +91,12 @@ export async function startServer(
   });
   const demo = createDemo(config, { database, sessions, password });
   const webhooks = github?.webhooks ?? null;
-  const app = await buildApp({ config, log, database, writes, sessions, demo, webhooks });
+  const connecting = github?.connecting ?? null;
+  const connect = connecting && {
+    connecting,
+    installUrl: () => github?.app?.installUrl ?? null,
+  };
+  const app = await buildApp({ config, log, database, writes, sessions, demo, webhooks, connect });
   const connections = new Connections(app, config.shutdownDelay * 1000);
   // Only the embedded database is seeded: another one may hold real users.
   const ownDatabase = config.databaseUrl === null && config.environment !== 'production';

@@ -5,6 +5,8 @@ import { type GithubJson, idOf, objectOf, textOf } from './from-github.js';
 export interface GithubApp {
   name: string;
   slug: string | null;
+  /** Of its public page. */
+  htmlUrl: string | null;
   permissions: Record<string, string>;
   /** Those that it subscribes to; others always come. */
   events: readonly string[];
@@ -34,6 +36,7 @@ export async function fetchApp({ app }: GithubClients, appId: string): Promise<G
   return {
     name: textOf(json.name) ?? slug ?? '(no name)',
     slug,
+    htmlUrl: textOf(json.html_url),
     permissions: (objectOf(json.permissions) ?? {}) as Record<string, string>,
     events: Array.isArray(json.events) ? json.events : [],
     settingsUrl: slug && settingsUrlOf(slug, json),

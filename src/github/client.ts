@@ -11,10 +11,13 @@ const GithubOctokit = Octokit.plugin(paginateRest, retry, throttling);
 /** Octokit, for the endpoints of the App or, with its token, of one installation. */
 export type GithubClient = InstanceType<typeof GithubOctokit>;
 
-export interface GithubClientOptions {
+export interface GithubClientOptions extends RequestOptions {
   appId: string;
   /** PEM, PKCS #8. */
   privateKey: string;
+}
+
+interface RequestOptions {
   /** Without a trailing slash. */
   apiUrl: string;
   log: Pick<FastifyBaseLogger, 'warn'>;
@@ -34,33 +37,8 @@ const RATE_LIMIT_WINDOW = 3600;
 const NOT_RETRIED = [400, 401, 403, 404, 410, 422, 429, 451];
 
 /** @returns clients that share tokens and rate limits: the App's own, and one for each installation */
-export function createGithubClient({
-  appId,
-  privateKey,
-  apiUrl,
-  log,
-  longestWait = Number.POSITIVE_INFINITY,
-  second = 1000,
-}: GithubClientOptions) {
-  const waits = (
-    retryAfter: number,
-    { url }: { url: string },
-    _octokit: unknown,
-    tries: number,
-  ) => {
-    if (tries >= RATE_LIMIT_TRIES || retryAfter > longestWait) return false;
-    log.warn({ url, seconds: retryAfter }, 'GitHub’s rate limit is reached: the request waits');
-    return true;
-  };
-  const options = {
-    baseUrl: apiUrl,
-    userAgent: `installations-server/${VERSION}`,
-    authStrategy: createAppAuth,
-    retry: { retryAfterBaseValue: second, doNotRetry: NOT_RETRIED },
-    throttle: { onRateLimit: waits, onSecondaryRateLimit: waits, retryAfterBaseValue: second },
-    request: { fetch: fetchFromGithub },
-    log: { debug() {}, info() {}, warn() {}, error() {} },
-  };
+export function createGithubClient({ appId, privateKey, ...rest }: GithubClientOptions) {
+  const options = { ...optionsOf(rest), authStrategy: createAppAuth };
   const app = new GithubOctokit({ ...options, auth: { appId, privateKey } });
   return {
     app,
@@ -79,6 +57,37 @@ export function createGithubClient({
         refresh: true,
       });
     },
+  };
+}
+
+/** @param token of a user; none: for what needs no authorization, or brings its own */
+export function createUserClient(options: RequestOptions, token?: string): GithubClient {
+  return new GithubOctokit({ ...optionsOf(options), ...(token && { auth: token }) });
+}
+
+function optionsOf({
+  apiUrl,
+  log,
+  longestWait = Number.POSITIVE_INFINITY,
+  second = 1000,
+}: RequestOptions) {
+  const waits = (
+    retryAfter: number,
+    { url }: { url: string },
+    _octokit: unknown,
+    tries: number,
+  ) => {
+    if (tries >= RATE_LIMIT_TRIES || retryAfter > longestWait) return false;
+    log.warn({ url, seconds: retryAfter }, 'GitHub’s rate limit is reached: the request waits');
+    return true;
+  };
+  return {
+    baseUrl: apiUrl,
+    userAgent: `installations-server/${VERSION}`,
+    retry: { retryAfterBaseValue: second, doNotRetry: NOT_RETRIED },
+    throttle: { onRateLimit: waits, onSecondaryRateLimit: waits, retryAfterBaseValue: second },
+    request: { fetch: fetchFromGithub },
+    log: { debug() {}, info() {}, warn() {}, error() {} },
   };
 }
 

@@ -11,6 +11,7 @@ import { GithubSender } from '../grants/sender.entity.js';
 import { InstallationFact } from '../installations/installation-fact.entity.js';
 import { RepositoryFact } from '../repositories/repository-fact.entity.js';
 import { AppState } from './app-state.entity.js';
+import { GithubFlow } from './connect/flow.entity.js';
 import { Delivery } from './delivery.entity.js';
 
 const SELECT_RIGHTS = `
@@ -32,6 +33,7 @@ const WRITTEN = [
   GithubMemberList,
   GithubAllowedAccount,
   GithubInstallationRequest,
+  GithubFlow,
 ];
 
 /** `writable`: `null`: the search path has no such table. */

@@ -6,11 +6,15 @@ import type { Database } from '../database/database.js';
 import type { Tables } from '../database/tables.js';
 import { messageOf } from '../errors.js';
 import { Grants } from '../grants/grants.js';
-import { fetchApp } from './app.js';
+import type { GithubApp } from './app.js';
+import { AppDescription, type DescribedApp } from './app-description.js';
 import { fetchWebhook, findMisfits } from './app-settings.js';
 import { createGithubClient, type GithubClients } from './client.js';
+import { Connecting } from './connect/connecting.js';
+import { OAuth } from './connect/oauth.js';
 import { type Counts, readCounts } from './counts.js';
 import { findObstacle } from './fact-tables.js';
+import { Proofs } from './proofs.js';
 import { Refetcher } from './refetcher.js';
 import { Sightings } from './sightings.js';
 import { SyncTimer } from './sync-timer.js';
@@ -28,6 +32,13 @@ export interface GithubOptions {
   proofDays: number;
   /** Logins in lower case; `null`: all accounts are served. */
   allowedAccounts: readonly string[] | null;
+  clientId: string | null;
+  /** `null`: users cannot connect. */
+  clientSecret: string | null;
+  /** Of GitHub's pages. */
+  url: string;
+  /** This server's own; `null`: as a browser names it. */
+  publicUrl: string | null;
   /** Seconds; `null`: no sync by a timer. */
   syncInterval: number | null;
   /** Apart from the connections of reads, which never wait for it; of the embedded database, the only one. */
@@ -48,6 +59,9 @@ export class Github {
   readonly #options: GithubOptions;
   readonly #grants: Grants;
   readonly #sightings: Sightings;
+  /** `null`: users cannot connect. */
+  readonly connecting: Connecting | null;
+  #description: AppDescription | null = null;
   #refetcher: Refetcher | null = null;
   #syncTimer: SyncTimer | null = null;
   #upkeep: Upkeep | null = null;
@@ -68,6 +82,12 @@ export class Github {
       dataSource: () => this.dataSource,
       log: options.log,
     });
+    this.connecting = this.#createConnecting();
+  }
+
+  /** `null`: nothing is known of it. */
+  get app(): DescribedApp | null {
+    return this.#description?.current ?? null;
   }
 
   /** `null`: GitHub sends none. */
@@ -116,9 +136,33 @@ export class Github {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     const ended = Promise.resolve(this.#looking).then(() =>
-      Promise.all([this.#refetcher?.close(), this.#syncTimer?.close(), this.#upkeep?.close()]),
+      Promise.all([
+        this.#refetcher?.close(),
+        this.#syncTimer?.close(),
+        this.#upkeep?.close(),
+        this.connecting?.close(),
+      ]),
     );
+    this.#description?.close();
     await Promise.race([ended, sleep(STOP_TIMEOUT, undefined, { ref: false })]);
+  }
+
+  #createConnecting(): Connecting | null {
+    const { clientId, clientSecret, appId, privateKey, apiUrl, url, log } = this.#options;
+    if (clientId === null || clientSecret === null) return null;
+    const dataSource = () => this.dataSource;
+    return new Connecting({
+      appId,
+      oauth: new OAuth({ apiUrl, url, clientId, clientSecret, log }),
+      proofs: new Proofs({
+        dataSource,
+        grants: this.#grants,
+        isAsked: privateKey !== null,
+        wake: () => this.wake(),
+      }),
+      dataSource,
+      log,
+    });
   }
 
   #look(): void {
@@ -160,10 +204,17 @@ export class Github {
     const grants = this.#grants;
     this.#upkeep = new Upkeep({ dataSource, grants, log });
     this.#upkeep.start();
-    if (privateKey === null) return;
+    const describe = (clients: GithubClients | null) =>
+      new AppDescription({ appId, githubUrl: this.#options.url, dataSource, clients, log });
+    if (privateKey === null) {
+      this.#description = describe(null);
+      void this.#description.start();
+      return;
+    }
     const clientsWaiting = (longestWait: number) =>
       createGithubClient({ appId, privateKey, apiUrl, log, longestWait });
     const clients = clientsWaiting(LONGEST_WAIT.refetch);
+    this.#description = describe(clients);
     const redelivers = webhookSecrets.length > 0;
     this.#refetcher = new Refetcher({ dataSource, clients, grants, appId, log });
     this.#syncTimer = new SyncTimer({
@@ -177,12 +228,22 @@ export class Github {
     });
     this.#refetcher.start();
     this.#syncTimer.start();
-    void logMisfits(clients, appId, redelivers, log);
+    void logMisfits(this.#description.start(), clients, redelivers, log);
   }
 }
 
 /** What the configuration can keep true, and what it cannot. */
-function logWhatHolds({ privateKey, webhookSecrets, syncInterval, log }: GithubOptions): void {
+function logWhatHolds({ privateKey, webhookSecrets, syncInterval, log, ...rest }: GithubOptions) {
+  const { clientId, clientSecret, publicUrl } = rest;
+  const missing = [
+    ...(clientId === null ? ['GITHUB_CLIENT_ID'] : []),
+    ...(clientSecret === null ? ['GITHUB_CLIENT_SECRET'] : []),
+  ];
+  log.info(
+    missing.length > 0
+      ? `Users cannot connect with GitHub: ${missing.join(' and ')} not set`
+      : `Users connect with GitHub at ${publicUrl ?? ''}/github/connect`,
+  );
   const bySync = syncInterval === null ? 'npm run cli -- sync' : `the sync every ${syncInterval} s`;
   const hasWebhooks = webhookSecrets.length > 0;
   if (hasWebhooks && privateKey !== null) {
@@ -201,13 +262,14 @@ function logWhatHolds({ privateKey, webhookSecrets, syncInterval, log }: GithubO
 }
 
 async function logMisfits(
+  described: Promise<GithubApp | null>,
   clients: GithubClients,
-  appId: string,
   receivesWebhooks: boolean,
   log: FastifyBaseLogger,
 ): Promise<void> {
   try {
-    const app = await fetchApp(clients, appId);
+    const app = await described;
+    if (!app) return;
     const misfits = findMisfits(app, await fetchWebhook(clients), receivesWebhooks);
     for (const text of misfits) log.warn(`Settings at GitHub: ${text}`);
   } catch (error) {

@@ -42,7 +42,11 @@ export interface ProvedState {
 
 /** The user is bound to another GitHub account. */
 export class OtherAccountError extends Error {
-  constructor(readonly bound: GithubUser) {
+  constructor(
+    readonly bound: GithubUser,
+    /** Of the other account. */
+    readonly login: string,
+  ) {
     super('The user is bound to another GitHub account');
   }
 }
@@ -92,7 +96,7 @@ export class Proofs {
     const { grants } = this.#options;
     const identity = await bind(manager, userId, github, 'proof');
     if (identity.githubId !== github.id)
-      throw new OtherAccountError({ id: identity.githubId, login: identity.login });
+      throw new OtherAccountError({ id: identity.githubId, login: identity.login }, github.login);
     if (identity.revokedAt && identity.revokedAt.getTime() >= startedAt)
       throw new OutdatedProofError();
     const ordered = [...proof.installations].sort((a, b) =>

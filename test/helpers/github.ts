@@ -130,6 +130,8 @@ export async function startGithub(): Promise<TestGithub> {
       GITHUB_APP_PRIVATE_KEY: KEYS.pem,
       GITHUB_WEBHOOK_SECRET: WEBHOOK_SECRET,
       GITHUB_API_URL: url,
+      GITHUB_CLIENT_ID: app.clientId,
+      GITHUB_CLIENT_SECRET: app.clientSecret,
     },
     calls,
     fault(next) {

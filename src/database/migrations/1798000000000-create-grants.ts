@@ -94,6 +94,21 @@ export class CreateGrants1798000000000 implements MigrationInterface {
     await runner.query(
       'CREATE INDEX github_installation_request_requester_idx ON github_installation_request (requester_id)',
     );
+    await runner.query(`
+      CREATE TABLE github_flow (
+        id text NOT NULL,
+        browser text NOT NULL,
+        user_id text NOT NULL,
+        named_installation_id bigint,
+        is_wanted boolean NOT NULL,
+        begun_at timestamptz(3) NOT NULL DEFAULT now(),
+        taken_at timestamptz(3),
+        seen_at timestamptz(3),
+        pages integer NOT NULL DEFAULT 0,
+        outcome jsonb,
+        CONSTRAINT github_flow_pkey PRIMARY KEY (id)
+      )`);
+    await runner.query('CREATE INDEX github_flow_begun_idx ON github_flow (begun_at)');
     await runner.query(
       'CREATE INDEX github_fact_installation_account_idx ON github_fact_installation (account_id)',
     );
@@ -112,6 +127,7 @@ export class CreateGrants1798000000000 implements MigrationInterface {
         DROP COLUMN permissions`);
     await runner.query('DROP INDEX github_fact_installation_account_idx');
     for (const table of [
+      'flow',
       'installation_request',
       'allowed_account',
       'member_list',

@@ -20,8 +20,8 @@ export function actionsOn(world: World) {
     deliveries.emit('installation', [installation], () => ({
       action,
       installation: installationJson(installation),
-      ...more,
       sender,
+      ...more,
     }));
 
   const changeSelection = (installation: Installation, selected: Set<Repository> | null) => {
@@ -34,11 +34,25 @@ export function actionsOn(world: World) {
     tellOfSelection(world, [installation], 'removed', without(before, after));
   };
 
+  const tellOfMember = (organization: Account, user: Account, action: string) =>
+    deliveries.emit('organization', world.installationsOf(organization), (installation) => ({
+      action,
+      membership: { role: 'member', state: 'active', user: accountJson(user) },
+      organization: organizationJson(organization),
+      installation: installationReference(installation),
+      sender,
+    }));
+
   return {
     ...repositoryActions(world),
 
     /** @param repositories `null`: all of the account, later ones too */
-    install(app: App, account: Account, repositories: readonly Repository[] | null = null) {
+    install(
+      app: App,
+      account: Account,
+      repositories: readonly Repository[] | null = null,
+      people: { by?: Account; requestedBy?: Account } = {},
+    ) {
       const installation: Installation = {
         id: world.nextId(),
         app,
@@ -52,7 +66,13 @@ export function actionsOn(world: World) {
       };
       world.installations.set(installation.id, installation);
       const references = world.reached(installation).map(repositoryReference);
-      tell(installation, 'created', { repositories: references, requester: null });
+      const { by, requestedBy } = people;
+      world.endRequests(app, account);
+      tell(installation, 'created', {
+        repositories: references,
+        requester: requestedBy ? accountJson(requestedBy) : null,
+        ...(by && { sender: accountJson(by) }),
+      });
       return installation;
     },
 
@@ -117,11 +137,32 @@ export function actionsOn(world: World) {
     },
 
     /** A user withdraws what the App may do in the user's name. */
-    revokeAuthorization: (app: App, user: Account) =>
+    revokeAuthorization(app: App, user: Account) {
+      for (const [text, token] of world.userTokens)
+        if (token.app === app && token.user === user) world.userTokens.delete(text);
       deliveries.tell(app, 'github_app_authorization', {
         action: 'revoked',
         sender: accountJson(user),
-      }),
+      });
+    },
+
+    /** Somebody joins an organization. */
+    addMember(organization: Account, user: Account) {
+      world.membersOf(organization).add(user);
+      tellOfMember(organization, user, 'member_added');
+    },
+
+    removeMember(organization: Account, user: Account) {
+      world.membersOf(organization).delete(user);
+      tellOfMember(organization, user, 'member_removed');
+    },
+
+    /** A member asks the owners of an organization to install the App: GitHub tells nobody. */
+    request(app: App, account: Account, requester: Account) {
+      const request = { id: world.nextId(), app, account, requester, createdAt: world.now() };
+      world.requests.push(request);
+      return request;
+    },
 
     ping: (app: App) =>
       deliveries.tell(app, 'ping', {

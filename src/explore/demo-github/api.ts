@@ -2,10 +2,18 @@ import { randomUUID } from 'node:crypto';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { deliveryJson, isSuccess } from './deliveries.js';
 import { GithubError } from './github-error.js';
-import { appJson, installationJson, repositoryJson, timeText } from './json.js';
+import {
+  accountJson,
+  appJson,
+  installationJson,
+  repositoryJson,
+  requestJson,
+  timeText,
+} from './json.js';
 import { appOfJwt } from './jwt.js';
 import type { App, Installation } from './model.js';
 import { type Page, pageOf, setNext } from './pages.js';
+import { userRoutes } from './user-routes.js';
 import type { World } from './world.js';
 
 type ById = { Params: { id: string } };
@@ -105,7 +113,26 @@ export function createApi(world: World): FastifyInstance {
     };
   });
 
+  api.get<Page & { Params: { organization: string } }>(
+    '/orgs/:organization/members',
+    (request, reply) => {
+      const { account, permissions } = installationOfToken(request);
+      if (!permissions.members)
+        throw new GithubError(403, 'Resource not accessible by integration');
+      if (account.login !== request.params.organization) throw new GithubError(404, 'Not Found');
+      const members = [...world.membersOf(account)];
+      return pageOf(members, request, reply, world.longestPage).map(accountJson);
+    },
+  );
+
+  api.get<Page>('/app/installation-requests', (request, reply) => {
+    const app = appOf(request);
+    const requests = world.requests.filter((one) => one.app === app);
+    return pageOf(requests, request, reply, world.longestPage).map(requestJson);
+  });
+
   hookRoutes(api, world, appOf);
+  userRoutes(api, world);
   return api;
 }
 

@@ -1,4 +1,4 @@
-import type { Account, App, Installation, Repository } from './model.js';
+import type { Account, App, Installation, InstallationRequest, Repository } from './model.js';
 
 const API = 'https://api.github.com';
 const SITE = 'https://github.com';
@@ -64,6 +64,17 @@ export function installationJson(installation: Installation): object {
     single_file_paths: [],
     suspended_by: suspendedAt && accountJson(SENDER),
     suspended_at: suspendedAt && timeText(suspendedAt),
+  };
+}
+
+export function requestJson(request: InstallationRequest): object {
+  const { id, account, requester, createdAt } = request;
+  return {
+    id,
+    node_id: nodeId('IntegrationInstallationRequest', id),
+    account: accountJson(account),
+    requester: accountJson(requester),
+    created_at: timeText(createdAt),
   };
 }
 

@@ -6,6 +6,7 @@ export interface App {
   slug: string;
   name: string;
   clientId: string;
+  clientSecret: string;
   permissions: Record<string, string>;
   /** Those that a setting of the App subscribes to; `installation`, `installation_repositories` and authorizations always come. */
   events: string[];
@@ -32,6 +33,8 @@ export interface Repository {
   owner: Account;
   name: string;
   visibility: 'public' | 'private' | 'internal';
+  /** Who may see it while it is not public; `null`: all members of its organization. */
+  readers: ReadonlySet<Account> | null;
   archived: boolean;
   description: string | null;
   homepage: string | null;
@@ -58,6 +61,20 @@ export interface Installation {
   createdAt: Date;
   updatedAt: Date;
   suspendedAt: Date | null;
+}
+
+/** Somebody has asked the owners of an organization to install the App. */
+export interface InstallationRequest {
+  id: number;
+  app: App;
+  account: Account;
+  requester: Account;
+  createdAt: Date;
+}
+
+export interface UserToken {
+  app: App;
+  user: Account;
 }
 
 /** The keys of an App; the private one as GitHub gives it. */

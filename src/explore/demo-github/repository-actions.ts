@@ -59,6 +59,7 @@ export function repositoryActions(world: World) {
         id: world.nextId(),
         owner,
         visibility: 'public',
+        readers: null,
         archived: false,
         description: null,
         homepage: null,
