@@ -32,6 +32,8 @@ import { InstallationReader } from './installations/installation.reader.js';
 import { installationRoutes } from './installations/installation.routes.js';
 import { unlinkRoutes } from './installations/unlink.routes.js';
 import { Unlinking } from './installations/unlinking.js';
+import { ImportReader } from './repositories/imports.js';
+import { importRoutes } from './repositories/imports.routes.js';
 import { RepositoryReader } from './repositories/repository.reader.js';
 import { type Context, createContextBuilder } from './session/context.js';
 import type { SessionReader } from './session/session-reader.js';
@@ -118,11 +120,12 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   if (explorable) keepToOneName(app, config.host);
 
   const installations = new InstallationReader(database);
+  const repositories = new RepositoryReader(database);
   const unlinking = new Unlinking({ database, dataSource: writes });
   const schema = createSchema({
     users: new UserReader(database),
     installations,
-    repositories: new RepositoryReader(database),
+    repositories,
     unlinking,
   });
   const compiled = new CompiledOperations(schema, log);
@@ -166,6 +169,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     if (config.environment !== 'production') explainRejections(api);
     const origins = config.corsOrigins;
     installationRoutes(api, installations);
+    importRoutes(api, installations, new ImportReader(database, repositories));
     await api.register(async (scope) => unlinkRoutes(scope, unlinking, origins));
     await api.register(async (scope) =>
       graphqlRoutes(scope, { apollo, compiled, manifest, origins }),

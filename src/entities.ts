@@ -11,6 +11,7 @@ import { GithubMemberList } from './grants/member-list.entity.js';
 import { GithubSender } from './grants/sender.entity.js';
 import { GithubAppInstallation } from './installations/github-app-installation.entity.js';
 import { InstallationFact } from './installations/installation-fact.entity.js';
+import { ImportedRepository } from './repositories/imported-repository.entity.js';
 import { RepositoryFact } from './repositories/repository-fact.entity.js';
 import { User } from './users/user.entity.js';
 
@@ -30,4 +31,5 @@ export const ENTITIES = [
   GithubAllowedAccount,
   GithubInstallationRequest,
   GithubFlow,
+  ImportedRepository,
 ];

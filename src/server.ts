@@ -22,6 +22,7 @@ import { INSTALLATION_SLOTS } from './installations/installation.reader.js';
 import { describeError } from './observability/error-log.js';
 import { LogOutput } from './observability/log-output.js';
 import { VERSION } from './package.js';
+import { IMPORT_SLOTS } from './repositories/imports.js';
 import { REPOSITORY_SLOTS } from './repositories/repository.reader.js';
 import { sessionPassword } from './session/session-password.js';
 import { SessionReader } from './session/session-reader.js';
@@ -37,6 +38,7 @@ import { USER_SLOTS } from './users/user.reader.js';
 export const MAX_CONNECTIONS = [
   USER_SLOTS,
   REPOSITORY_SLOTS,
+  IMPORT_SLOTS,
   ...Object.values(INSTALLATION_SLOTS),
 ].reduce((sum, { shared, isolated }) => sum + shared + isolated, 1);
 

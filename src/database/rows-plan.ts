@@ -61,6 +61,10 @@ export function rowsPlan<Row>(options: RowsOptions): MakePlan<Row[]> {
       ? ofOwner(rows, table.references(keyColumn, ownerTable), ownerTable)
       : rows;
     const makeRows = rowsOf<Row>({ columns, facts: options.facts && factColumns, key: by });
+    // A table of another program may be absent, or not readable.
+    const isReadable = table.columns.every(({ optional, type }) => optional || type !== null);
+    if (!isReadable)
+      return { text: keyedStatement('text', 'NULL'), keyType: 'text', answerOf: makeRows };
     return { text: keyedStatement(keyType, found), keyType, answerOf: makeRows };
   };
 }

@@ -31,6 +31,9 @@ const FACT_TABLES: readonly string[] = [
   'github_link',
 ];
 
+/** Of other programs alone: reads use them where they are there. */
+const OTHER_TABLES: readonly string[] = ['github_app_installation_repository'];
+
 export interface Tables {
   readonly catalog: Catalog;
   readonly history: MigrationHistory;
@@ -42,7 +45,7 @@ export interface Tables {
 
 export async function inspectTables(database: Queryable): Promise<Tables> {
   let history = await readHistory(database);
-  const catalog = await readCatalog(database, [...SHARED_TABLES, ...FACT_TABLES]);
+  const catalog = await readCatalog(database, [...SHARED_TABLES, ...FACT_TABLES, ...OTHER_TABLES]);
   const isAbsent = !SHARED_TABLES.some((name) => catalog.tables.has(name));
   // Another instance may have made both in between.
   if (!history.exists && !isAbsent) history = await readHistory(database);

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
-import { hashOf } from '../hash.js';
 import { nameMethods } from '../http/errors.js';
-import { quote, sendable } from '../json.js';
+import { sendRevalidated } from '../http/etag.js';
+import { quote } from '../json.js';
 import { found, permit } from '../users/access.js';
 import type { InstallationReader, InstallationRow } from './installation.reader.js';
 
@@ -20,13 +20,7 @@ export function installationRoutes(app: FastifyInstance, installations: Installa
     async handler({ context, params, headers }, reply) {
       const user = permit(context, params.userId);
       const rows = found(await installations.read(user, context, 'documented'));
-      const body = arrayOf(user.id, rows);
-      const etag = `"${hashOf(body)}"`;
-      // The browser may store it, but revalidates it each time.
-      reply.header('etag', etag).header('cache-control', 'private, no-cache');
-      if (matches(headers['if-none-match'], etag)) return reply.code(304).send();
-      reply.header('content-type', 'application/json; charset=utf-8');
-      return sendable(body);
+      return sendRevalidated(reply, headers['if-none-match'], arrayOf(user.id, rows));
     },
   });
   nameMethods(app, ROUTE, METHODS);
@@ -43,18 +37,4 @@ function arrayOf(userId: string, rows: readonly InstallationRow[]): string {
   );
   // One flat text: the hash and the socket would flatten a concatenation each.
   return `[${items.join()}]`;
-}
-
-/** The end of an entity tag, with what a proxy that compresses adds to it: for example Apache, Caddy and Jetty. */
-const END = /^(?:[-;:]{1,2}(?:x-)?(?:gzip|gz|br|zstd|deflate|compress|identity))*"$/;
-
-/** RFC 9110 §13.1.2: a list of entity tags or `*`, compared weakly. */
-function matches(ifNoneMatch: string | undefined, etag: string): boolean {
-  if (ifNoneMatch === undefined) return false;
-  if (ifNoneMatch.trim() === '*') return true;
-  const start = etag.slice(0, -1);
-  return ifNoneMatch.split(',').some((text) => {
-    const tag = text.trim().replace(/^W\//, '');
-    return tag.startsWith(start) && END.test(tag.slice(start.length));
-  });
 }

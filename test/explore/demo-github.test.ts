@@ -5,7 +5,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { Account, App } from '../../src/explore/demo-github/model.js';
 import { createGithubClient } from '../../src/github/client.js';
 import { privateKeyOf } from '../../src/github/private-key.js';
-import { KEYS, randomOf, useGithub, WEBHOOK_PATH, WEBHOOK_SECRET } from '../helpers/github.js';
+import { KEYS, randomOf, useGithub } from '../helpers/github.js';
+import { WEBHOOK_PATH, WEBHOOK_SECRET } from '../helpers/webhooks.js';
 
 interface Received {
   headers: IncomingHttpHeaders;

@@ -2,9 +2,8 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '../cli/process.js';
-import { WEBHOOK_PATH } from '../helpers/github.js';
 import { useServer } from '../helpers/server.js';
-import { acceptsDeliveries, deliver, WEBHOOKS_ALONE } from '../helpers/webhooks.js';
+import { acceptsDeliveries, deliver, WEBHOOK_PATH, WEBHOOKS_ALONE } from '../helpers/webhooks.js';
 
 const HEAD = `POST ${WEBHOOK_PATH} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n`;
 const FORGED = `X-Hub-Signature-256: sha256=${'0'.repeat(64)}\r\n`;

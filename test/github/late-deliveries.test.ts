@@ -252,7 +252,6 @@ describeOnEachDatabase('Deliveries that are late, without a key', (kind) => {
 
 describeOnEachDatabase('Deliveries with a key', (kind) => {
   const both = useGithubAndServer(kind);
-  beforeAll(() => acceptsDeliveries(both().server));
 
   test('hide at once, and reveal after GitHub was asked', async () => {
     const { github, server } = both();

@@ -1,7 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createDatabase, describeOnEachDatabase } from '../helpers/databases.js';
-import { WEBHOOK_PATH, WEBHOOK_SECRET } from '../helpers/github.js';
 import { exchange, statusesOf } from '../helpers/raw-http.js';
 import { json, startTestServer, useServer } from '../helpers/server.js';
 import {
@@ -10,6 +9,8 @@ import {
   deliver,
   examplesOf,
   signatureOf,
+  WEBHOOK_PATH,
+  WEBHOOK_SECRET,
   WEBHOOKS_ALONE,
 } from '../helpers/webhooks.js';
 

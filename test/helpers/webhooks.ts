@@ -2,8 +2,9 @@ import { createHmac, randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type { WebhookDefinition } from '@octokit/webhooks-examples';
 import { until } from '../cli/process.js';
-import { WEBHOOK_PATH, WEBHOOK_SECRET } from './github.js';
 
+export const WEBHOOK_SECRET = 'a webhook secret for tests';
+export const WEBHOOK_PATH = '/api/github/webhooks';
 export const APP_ID = '1000001';
 
 /** Of a server that believes payloads, as it has no private key. */
