@@ -3,11 +3,14 @@ import type { DataSource } from 'typeorm';
 import type { Config } from './config.js';
 import type { ReaderDatabase } from './database/batched-reader.js';
 import type { Database } from './database/database.js';
+import { EvidenceReader } from './evidence/evidence.reader.js';
 import type { Demo } from './explore/demo.js';
 import { keepToOneName } from './explore/one-name.js';
 import { START_PATH } from './explore/sign-in.routes.js';
 import { startPageRoutes } from './explore/start-page.routes.js';
-import type { ConnectRoutesOptions } from './github/connect/connect.routes.js';
+import type { DescribedApp } from './github/app-description.js';
+import type { Connecting } from './github/connect/connecting.js';
+import { CONNECT_PATH } from './github/connect/pages.js';
 import type { WebhookOptions } from './github/webhook.routes.js';
 import { createApolloServer } from './graphql/apollo-server.js';
 import { CompiledOperations } from './graphql/compiled-operations.js';
@@ -66,7 +69,9 @@ export interface AppDependencies {
   /** `null`: GitHub sends nothing. */
   webhooks: WebhookOptions | null;
   /** `null`: users cannot connect. */
-  connect: Pick<ConnectRoutesOptions, 'connecting' | 'installUrl'> | null;
+  connecting: Connecting | null;
+  /** `null`: nothing is known of the App. */
+  describedApp: () => DescribedApp | null;
 }
 
 export function hasStartPage({ graphqlIde, environment }: Config): boolean {
@@ -75,7 +80,8 @@ export function hasStartPage({ graphqlIde, environment }: Config): boolean {
 
 /** Builds the application. It does not close its dependencies. */
 export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
-  const { config, log, database, writes, sessions, demo, webhooks, connect } = dependencies;
+  const { config, log, database, writes, sessions, demo, webhooks, connecting } = dependencies;
+  const { describedApp } = dependencies;
   const app: FastifyInstance = fastify({
     loggerInstance: log,
     logController: new RequestLog(),
@@ -122,11 +128,17 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   const installations = new InstallationReader(database);
   const repositories = new RepositoryReader(database);
   const unlinking = new Unlinking({ database, dataSource: writes });
+  const connectUrl = connecting && `${config.github?.publicUrl ?? ''}${CONNECT_PATH}`;
   const schema = createSchema({
     users: new UserReader(database),
     installations,
     repositories,
     unlinking,
+    evidence: new EvidenceReader(database),
+    appNow: () => {
+      const described = describedApp();
+      return described && { ...described, connectUrl };
+    },
   });
   const compiled = new CompiledOperations(schema, log);
   const apollo = createApolloServer({
@@ -175,12 +187,14 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
       graphqlRoutes(scope, { apollo, compiled, manifest, origins }),
     );
     if (explorable) startPageRoutes(api, demo);
-    if (connect && config.github) {
+    if (connecting && config.github) {
       // Loaded only if enabled.
       const { connectRoutes } = await import('./github/connect/connect.routes.js');
       const { publicUrl, returnUrl, url: githubUrl } = config.github;
       const signInUrl = explorable && demo ? START_PATH : null;
-      const options = { ...connect, publicUrl, returnUrl, githubUrl, origins, signInUrl };
+      const installUrl = () => describedApp()?.installUrl ?? null;
+      const urls = { publicUrl, returnUrl, githubUrl, signInUrl, installUrl };
+      const options = { connecting, origins, ...urls };
       await api.register(async (scope) => connectRoutes(scope, options));
     }
   });

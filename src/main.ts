@@ -8,6 +8,7 @@ import { type Config, loadConfig } from './config.js';
 import { databaseName } from './database/database-name.js';
 import { doctor } from './doctor/doctor.js';
 import { messageOf } from './errors.js';
+import { EvidenceReader } from './evidence/evidence.reader.js';
 import { banner } from './explore/banner.js';
 import { DEMO_USER } from './explore/demo-data.js';
 import { createSchema, textOf } from './graphql/schema.js';
@@ -130,6 +131,8 @@ program
       installations: new InstallationReader(database),
       repositories: new RepositoryReader(database),
       unlinking: new Unlinking({ database, dataSource: new DataSource({ type: 'postgres' }) }),
+      evidence: new EvidenceReader(database),
+      appNow: () => null,
     });
     process.stdout.write(textOf(schema));
   });

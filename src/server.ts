@@ -12,6 +12,7 @@ import { Database } from './database/database.js';
 import { databaseName } from './database/database-name.js';
 import type { Pool } from './database/pool.js';
 import { ENTITIES } from './entities.js';
+import { EVIDENCE_SLOTS } from './evidence/evidence.reader.js';
 import { createDemo, type Demo } from './explore/demo.js';
 import { seedOnce } from './explore/demo-data.js';
 import type { Github } from './github/github.js';
@@ -39,6 +40,7 @@ export const MAX_CONNECTIONS = [
   USER_SLOTS,
   REPOSITORY_SLOTS,
   IMPORT_SLOTS,
+  EVIDENCE_SLOTS,
   ...Object.values(INSTALLATION_SLOTS),
 ].reduce((sum, { shared, isolated }) => sum + shared + isolated, 1);
 
@@ -94,11 +96,9 @@ export async function startServer(
   const demo = createDemo(config, { database, sessions, password });
   const webhooks = github?.webhooks ?? null;
   const connecting = github?.connecting ?? null;
-  const connect = connecting && {
-    connecting,
-    installUrl: () => github?.app?.installUrl ?? null,
-  };
-  const app = await buildApp({ config, log, database, writes, sessions, demo, webhooks, connect });
+  const describedApp = () => github?.app ?? null;
+  const outside = { demo, webhooks, connecting, describedApp };
+  const app = await buildApp({ config, log, database, writes, sessions, ...outside });
   const connections = new Connections(app, config.shutdownDelay * 1000);
   // Only the embedded database is seeded: another one may hold real users.
   const ownDatabase = config.databaseUrl === null && config.environment !== 'production';

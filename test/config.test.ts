@@ -305,6 +305,11 @@ describe('The GitHub App', () => {
       syncInterval: null,
       proofDays: 7,
       allowedAccounts: null,
+      clientId: null,
+      clientSecret: null,
+      url: 'https://github.com',
+      returnUrl: null,
+      publicUrl: null,
     });
     const previous = { GITHUB_WEBHOOK_SECRET_PREVIOUS: 'the secret until yesterday' };
     expect(loadConfig({ GITHUB_APP_ID, ...secret, ...previous }).github).toMatchObject({
@@ -317,6 +322,37 @@ describe('The GitHub App', () => {
       syncInterval: 3600,
     });
     expect(loadConfig({ ...keyed, GITHUB_SYNC_INTERVAL: '0' }).github?.syncInterval).toBeNull();
+  });
+
+  const client = { GITHUB_CLIENT_ID: 'Iv1', GITHUB_CLIENT_SECRET: 'secret' };
+
+  test('lets users connect where it has a client secret', () => {
+    const more = {
+      PUBLIC_URL: 'https://api.example.com/',
+      GITHUB_RETURN_URL: 'https://app.example.com/settings?tab=github#list',
+      GITHUB_PROOF_DAYS: '30',
+      GITHUB_ALLOWED_ACCOUNTS: 'Acme, octo-cat',
+    };
+    expect(loadConfig({ GITHUB_APP_ID, ...client, ...more }).github).toMatchObject({
+      clientId: 'Iv1',
+      clientSecret: 'secret',
+      publicUrl: 'https://api.example.com',
+      returnUrl: 'https://app.example.com/settings?tab=github#list',
+      proofDays: 30,
+      allowedAccounts: ['acme', 'octo-cat'],
+    });
+  });
+
+  test.each([
+    ['https://api.github.com', 'https://github.com'],
+    ['https://api.acme.ghe.com', 'https://acme.ghe.com'],
+    ['https://ghe.example/api/v3', 'https://ghe.example'],
+    ['http://127.0.0.1:3000', 'http://127.0.0.1:3000'],
+  ])('finds GitHub’s pages by its API at %s', (api, pages) => {
+    const env = { GITHUB_APP_ID, ...client, GITHUB_API_URL: api };
+    expect(loadConfig(env).github?.url).toBe(pages);
+    const GITHUB_URL = 'https://other.example/';
+    expect(loadConfig({ ...env, GITHUB_URL }).github?.url).toBe('https://other.example');
   });
 
   test.each([
@@ -358,6 +394,18 @@ describe('The GitHub App', () => {
     ['GITHUB_API_URL', { ...keyed, GITHUB_API_URL: 'ftp://ghe.example' }],
     ['GITHUB_API_URL', { ...keyed, GITHUB_API_URL: 'https://secret@ghe.example' }],
     ['GITHUB_API_URL', { GITHUB_APP_ID, ...secret, GITHUB_API_URL: 'https://ghe.example' }],
+    ['GITHUB_CLIENT_ID', { GITHUB_CLIENT_ID: 'Iv1' }],
+    ['GITHUB_CLIENT_SECRET', { ...keyed, GITHUB_CLIENT_SECRET: 'secret' }],
+    ['GITHUB_URL', { ...keyed, GITHUB_URL: 'https://ghe.example' }],
+    ['GITHUB_URL', { ...keyed, ...client, GITHUB_URL: 'ghe.example' }],
+    ['GITHUB_RETURN_URL', { ...keyed, GITHUB_RETURN_URL: 'https://app.example' }],
+    ['GITHUB_RETURN_URL', { ...keyed, ...client, GITHUB_RETURN_URL: '//app.example' }],
+    ['GITHUB_RETURN_URL', { ...keyed, ...client, GITHUB_RETURN_URL: 'javascript:alert(1)' }],
+    ['GITHUB_PROOF_DAYS', { ...keyed, GITHUB_PROOF_DAYS: '0' }],
+    ['GITHUB_PROOF_DAYS', { GITHUB_PROOF_DAYS: '7' }],
+    ['GITHUB_ALLOWED_ACCOUNTS', { GITHUB_ALLOWED_ACCOUNTS: 'acme' }],
+    ['GITHUB_ALLOWED_ACCOUNTS', { ...keyed, GITHUB_ALLOWED_ACCOUNTS: 'acme;octocat' }],
+    ['PUBLIC_URL', { PUBLIC_URL: 'api.example.com' }],
     ['GITHUB_SYNC_INTERVAL', { ...keyed, GITHUB_SYNC_INTERVAL: '1h' }],
     ['GITHUB_SYNC_INTERVAL', { ...keyed, GITHUB_SYNC_INTERVAL: '999999999' }],
     ['GITHUB_SYNC_INTERVAL', { GITHUB_APP_ID, ...secret, GITHUB_SYNC_INTERVAL: '60' }],

@@ -29,6 +29,8 @@ const FACT_TABLES: readonly string[] = [
   'github_fact_repository',
   'github_grant',
   'github_link',
+  'github_identity',
+  'github_installation_request',
 ];
 
 /** Of other programs alone: reads use them where they are there. */

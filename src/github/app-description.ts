@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import { fetchApp, type GithubApp } from './app.js';
 import { AppState } from './app-state.entity.js';
 import type { GithubClients } from './client.js';
+import { refreshRequests } from './installation-requests.js';
 
 /** What users may know of the App. */
 export interface DescribedApp {
@@ -54,18 +55,29 @@ export class AppDescription {
     clearInterval(this.#timer);
   }
 
+  /** GitHub tells nobody of requests: a user who comes from one wants to see it. */
+  async refreshRequests(): Promise<void> {
+    const { dataSource, clients, appId } = this.#options;
+    if (clients) await refreshRequests(dataSource, clients, appId);
+  }
+
   async #refresh(): Promise<GithubApp | null> {
-    const { clients, appId, log } = this.#options;
-    try {
-      const app = clients && (await fetchApp(clients, appId));
-      if (app) await storeApp(this.#options.dataSource, appId, app);
-      await this.#read();
-      return app;
-    } catch (error) {
+    const { log } = this.#options;
+    const failed = (error: unknown) => {
       log.warn({ err: error }, 'the App at GitHub could not be looked at');
-      await this.#read().catch(() => {});
       return null;
-    }
+    };
+    const app = await this.#fetch().catch(failed);
+    await this.#read().catch(failed);
+    await this.refreshRequests().catch(failed);
+    return app;
+  }
+
+  async #fetch(): Promise<GithubApp | null> {
+    const { clients, appId, dataSource } = this.#options;
+    const app = clients && (await fetchApp(clients, appId));
+    if (app) await storeApp(dataSource, appId, app);
+    return app;
   }
 
   async #read(): Promise<void> {

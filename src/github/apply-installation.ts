@@ -1,3 +1,4 @@
+import { GithubInstallationRequest } from '../grants/installation-request.entity.js';
 import type { InstallationFact } from '../installations/installation-fact.entity.js';
 import { RepositoryFact } from '../repositories/repository-fact.entity.js';
 import { type Effect, isOlder, knownOf, type Occasion } from './effect.js';
@@ -22,6 +23,9 @@ export const createInstallation: Effect = async (occasion) => {
     installation.id,
     people.filter((id) => id !== null),
   );
+  // An owner has answered.
+  const accountId = idOf(objectOf(objectOf(payload.installation)?.account)?.id);
+  if (accountId) await manager.delete(GithubInstallationRequest, { accountId });
   await reveal(occasion, payload.repositories);
   return changesOf(occasion);
 };

@@ -14,6 +14,7 @@ import { Connecting } from './connect/connecting.js';
 import { OAuth } from './connect/oauth.js';
 import { type Counts, readCounts } from './counts.js';
 import { findObstacle } from './fact-tables.js';
+import { MemberLists } from './member-lists.js';
 import { Proofs } from './proofs.js';
 import { Refetcher } from './refetcher.js';
 import { Sightings } from './sightings.js';
@@ -161,6 +162,7 @@ export class Github {
         wake: () => this.wake(),
       }),
       dataSource,
+      refreshRequests: async () => this.#description?.refreshRequests(),
       log,
     });
   }
@@ -202,11 +204,14 @@ export class Github {
       this.#options;
     logWhatHolds(this.#options);
     const grants = this.#grants;
-    this.#upkeep = new Upkeep({ dataSource, grants, log });
-    this.#upkeep.start();
+    const upkeepWith = (members: MemberLists | null) => {
+      this.#upkeep = new Upkeep({ dataSource, grants, members, log });
+      this.#upkeep.start();
+    };
     const describe = (clients: GithubClients | null) =>
       new AppDescription({ appId, githubUrl: this.#options.url, dataSource, clients, log });
     if (privateKey === null) {
+      upkeepWith(null);
       this.#description = describe(null);
       void this.#description.start();
       return;
@@ -215,6 +220,9 @@ export class Github {
       createGithubClient({ appId, privateKey, apiUrl, log, longestWait });
     const clients = clientsWaiting(LONGEST_WAIT.refetch);
     this.#description = describe(clients);
+    const onFailure = (error: unknown, accountId: string) =>
+      log.warn({ err: error, accountId }, 'the members of an organization could not be listed');
+    upkeepWith(new MemberLists({ dataSource, clients, grants, onFailure }));
     const redelivers = webhookSecrets.length > 0;
     this.#refetcher = new Refetcher({ dataSource, clients, grants, appId, log });
     this.#syncTimer = new SyncTimer({

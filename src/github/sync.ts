@@ -9,7 +9,9 @@ import { AppState } from './app-state.entity.js';
 import { type GithubClients, rateLimitOf } from './client.js';
 import { fetchTruth } from './fetch-truth.js';
 import { idOf, objectsOf } from './from-github.js';
+import { refreshRequests } from './installation-requests.js';
 import { Lease } from './lease.js';
+import { MemberLists } from './member-lists.js';
 import { OneAtATime } from './one-at-a-time.js';
 import { redeliver } from './redelivery.js';
 import { NOTHING, type SyncSummary } from './sync-summary.js';
@@ -163,6 +165,23 @@ class Sync {
     this.#brake(known.length);
     await this.#hideGone();
     if (this.#options.redelivers) await this.#redeliver();
+    if (!this.#options.dryRun) await this.#listPeople();
+  }
+
+  /** What neither an installation nor its repositories tell. */
+  async #listPeople(): Promise<void> {
+    const { dataSource, clients, grants, appId } = this.#options;
+    const onFailure = (error: unknown, accountId: string) =>
+      this.#fail(
+        `The members of the organization ${accountId} could not be listed: ${messageOf(error)}`,
+      );
+    try {
+      await new MemberLists({ dataSource, clients, grants, onFailure }).refresh(this.#signal);
+      await refreshRequests(dataSource, clients, appId);
+    } catch (error) {
+      if (this.#signal.aborted) return;
+      this.#fail(`Members and requests could not be asked for: ${messageOf(error)}`);
+    }
   }
 
   async #listInstallations(): Promise<Set<string>> {

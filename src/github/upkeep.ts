@@ -2,10 +2,13 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { DataSource } from 'typeorm';
 import { repeatedTransaction } from '../database/repeated-transaction.js';
 import type { Grants } from '../grants/grants.js';
+import type { MemberLists } from './member-lists.js';
 
 export interface UpkeepOptions {
   dataSource: DataSource;
   grants: Grants;
+  /** `null`: GitHub is not asked. */
+  members: MemberLists | null;
   log: Pick<FastifyBaseLogger, 'warn'>;
 }
 
@@ -19,9 +22,10 @@ const SELECT_ENDED = `
     SELECT user_id FROM github_link
     WHERE ends_at <= now() AND row_id IS NOT NULL AND hidden_at IS NULL ORDER BY ends_at LIMIT ${CHUNK}) ended`;
 
-/** Does what no delivery brings about: evidence ends by time. Each instance does it, as what is right stays as it is. */
+/** Does what no delivery brings about: evidence ends by time, and members are listed. Each instance does it, as what is right stays as it is. */
 export class Upkeep {
   readonly #options: UpkeepOptions;
+  readonly #ending = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | null = null;
   #hasFailed = false;
@@ -37,26 +41,28 @@ export class Upkeep {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#ending.abort();
     await this.#running;
   }
 
   #run(): void {
-    this.#running ??= this.#endByTime().finally(() => {
+    this.#running ??= this.#work().finally(() => {
       this.#running = null;
     });
   }
 
-  async #endByTime(): Promise<void> {
+  async #work(): Promise<void> {
     const { dataSource, grants, log } = this.#options;
     try {
       const ended: { userId: string }[] = await dataSource.query(SELECT_ENDED);
       const users = ended.map(({ userId }) => userId);
       if (users.length > 0)
         await repeatedTransaction(dataSource, (manager) => grants.settle(manager, { users }));
+      await this.#options.members?.refresh(this.#ending.signal);
       this.#hasFailed = false;
     } catch (error) {
       if (!this.#hasFailed)
-        log.warn({ err: error }, 'evidence that has ended could not be settled');
+        log.warn({ err: error }, 'who may see what could not be brought up to date');
       this.#hasFailed = true;
     }
   }

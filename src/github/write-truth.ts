@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type DataSource, type EntityManager, MoreThan } from 'typeorm';
 import type { Grants } from '../grants/grants.js';
+import { markMembersListable } from '../grants/members.js';
 import type { InstallationFact } from '../installations/installation-fact.entity.js';
 import { RepositoryFact } from '../repositories/repository-fact.entity.js';
 import { isOlder } from './effect.js';
@@ -110,6 +111,9 @@ export async function writeTruth(
       await updateInstallation(manager, row, { ...facts, ...fetched });
     }
     await grants.settle(manager, { installations: [id] });
+    const { accountId, accountType, permissions } = installation;
+    if (accountId && accountType === 'Organization' && permissions?.members)
+      await markMembersListable(manager, accountId);
     return changes;
   });
 }

@@ -1,10 +1,10 @@
-import { type EntityManager, In } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { InstallationFact } from '../installations/installation-fact.entity.js';
 import { GithubGrant } from './grant.entity.js';
 import { bind, type GithubUser, importAccounts } from './identities.js';
 import { GithubIdentity } from './identity.entity.js';
 import { GithubMember } from './member.entity.js';
-import { type Membership, markMembersDue, outdateMembers } from './members.js';
+import { type Membership, markMembersDue, outdateMembers, writeMembers } from './members.js';
 import type { Scope } from './scope.js';
 import { GithubSender } from './sender.entity.js';
 import { type GrantRules, settle } from './settle.js';
@@ -87,18 +87,49 @@ export class Grants {
     const former = { accountId, githubId, removedAt: new Date() };
     await manager.upsert(GithubMember, former, ['accountId', 'githubId']);
     await outdateMembers(manager, accountId);
-    await importAccounts(manager, { githubIds: [githubId] });
+    await this.#endMemberships(manager, accountId, [githubId], [githubId]);
+  }
+
+  /**
+   * GitHub has listed all members of an organization.
+   *
+   * @param version of the list before GitHub was asked
+   * @returns whether it was written: nobody has come or gone meanwhile
+   */
+  async setMembers(
+    manager: EntityManager,
+    accountId: string,
+    githubIds: readonly string[],
+    version: number,
+  ): Promise<boolean> {
+    const former = await writeMembers(manager, accountId, githubIds, version);
+    if (former) await this.#endMemberships(manager, accountId, former, [...former, ...githubIds]);
+    return former !== null;
+  }
+
+  /** @param concerned former and present members, whose users are to be known */
+  async #endMemberships(
+    manager: EntityManager,
+    accountId: string,
+    former: readonly string[],
+    concerned: readonly string[],
+  ): Promise<void> {
+    await importAccounts(manager, { githubIds: concerned });
     const installations = await manager.find(InstallationFact, {
       select: { id: true },
       where: { accountId },
       order: { id: 'ASC' },
     });
     const ids = installations.map(({ id }) => id);
-    await manager.delete(GithubSender, { githubId, installationId: In(ids) });
+    await manager.query(
+      'DELETE FROM github_sender WHERE github_id = ANY($1::bigint[]) AND installation_id = ANY($2::bigint[])',
+      [former, ids],
+    );
     await manager.query(
       `DELETE FROM github_grant g USING github_identity i
-      WHERE i.github_id = $1 AND g.user_id = i.user_id AND g.installation_id = ANY($2::bigint[]) AND g.kind = 'own_proof'`,
-      [githubId, ids],
+      WHERE i.github_id = ANY($1::bigint[]) AND g.user_id = i.user_id AND g.installation_id = ANY($2::bigint[])
+        AND g.kind = 'own_proof'`,
+      [former, ids],
     );
     await this.settle(manager, { installations: ids });
   }

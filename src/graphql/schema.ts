@@ -1,7 +1,10 @@
 import 'reflect-metadata';
 import { GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql';
 import { buildSchemaSync, type NonEmptyArray } from 'type-graphql';
+import { type AppNow, appResolvers } from '../apps/github-app.resolver.js';
 import { ERROR_CODES_DESCRIPTION } from '../errors.js';
+import type { EvidenceReader } from '../evidence/evidence.reader.js';
+import { evidenceResolvers } from '../evidence/evidence.resolver.js';
 import type { InstallationReader } from '../installations/installation.reader.js';
 import { installationResolvers } from '../installations/installation.resolver.js';
 import { findUserBy } from '../installations/selected-installations.js';
@@ -23,6 +26,8 @@ export interface SchemaDependencies {
   installations: InstallationReader;
   repositories: RepositoryReader;
   unlinking: Unlinking;
+  evidence: EvidenceReader;
+  appNow: AppNow;
 }
 
 /** The schema of all resolvers, each handed what it translates for. */
@@ -31,12 +36,16 @@ export function createSchema({
   installations,
   repositories,
   unlinking,
+  evidence,
+  appNow,
 }: SchemaDependencies): GraphQLSchema {
   const resolvers: object[] = [
     new UserResolver(users, findUserBy(installations, users)),
     ...installationResolvers(installations),
     ...repositoryResolvers(repositories),
     new UnlinkResolver(unlinking),
+    ...evidenceResolvers(evidence),
+    ...appResolvers(appNow),
   ];
   const classes = resolvers.map((resolver) => resolver.constructor);
   const schema = buildSchemaSync({

@@ -15,6 +15,7 @@ import {
 } from './github-app-installation.type.js';
 import type { InstallationReader, InstallationRow } from './installation.reader.js';
 import { isKnown } from './known.js';
+import { permissionsOf } from './permissions.js';
 import { columnsOf } from './selected-installations.js';
 
 export function installationResolvers(installations: InstallationReader): object[] {
@@ -100,9 +101,7 @@ class InstallationResolver {
     description: 'What the App may do there, ordered by name; null where unknown.',
   })
   permissions(@Root() { facts }: InstallationRow): GithubPermission[] | null {
-    if (!facts?.permissions) return null;
-    const levels = Object.entries(facts.permissions);
-    return levels.map(([name, level]) => ({ name, level })).sort(byName);
+    return facts?.permissions ? permissionsOf(facts.permissions) : null;
   }
 
   @FieldResolver(() => DateTime, {
@@ -143,5 +142,3 @@ function accountOf(row: InstallationRow): GithubAccount | null {
         };
   return Object.values(account).every((value) => value === null) ? null : account;
 }
-
-const byName = (one: GithubPermission, other: GithubPermission) => (one.name < other.name ? -1 : 1);

@@ -47,7 +47,7 @@ describeOnPostgres('migrate --adopt, on tables of another program', () => {
       .filter(({ text }) => !before.some((old) => JSON.stringify(old) === text))
       .map(({ relname }) => relname);
     const own =
-      /^github_(fact|delivery|app_state|identity|grant|link|sender|member|member_list|allowed_account)(_|$)/;
+      /^github_(fact|delivery|app_state|identity|grant|link|sender|member|member_list|allowed_account|flow|installation_request)(_|$)/;
     expect(added.filter((name) => !own.test(name))).toEqual(
       [
         INDEX,

@@ -108,7 +108,10 @@ export function connectRoutes(app: FastifyInstance, options: ConnectRoutesOption
   /** GitHub says after an installation what was done, and may bring a code that no flow of ours has asked for. */
   const beginAfterSetup = async (request: FastifyRequest<Query>, reply: FastifyReply) => {
     const { setup_action: action, installation_id: installationId } = request.query;
-    if (action === 'request') return show(reply, requestedPage(linksNow()));
+    if (action === 'request') {
+      connecting.noteRequest();
+      return show(reply, requestedPage(linksNow()));
+    }
     if (!request.context.viewer) return signIn(reply, true);
     const id = idIn(installationId);
     const query = id === null ? '' : `?installation_id=${id}`;

@@ -16,6 +16,8 @@ export interface ConnectingOptions {
   proofs: Proofs;
   /** Where flows are kept; `null`: nowhere for the moment. */
   dataSource: () => DataSource | null;
+  /** Asks GitHub which requests wait for owners. */
+  refreshRequests: () => Promise<void>;
   log: FastifyBaseLogger;
 }
 
@@ -25,6 +27,8 @@ const LONGEST = 5 * 60_000;
 const BEAT = 1_000;
 /** Milliseconds without one, after which its instance has ended. */
 const SILENCE = 30_000;
+/** Milliseconds between two questions about requests. */
+const REQUESTS_PAUSE = 5_000;
 /** GitHub's words for a code that is wrong, used or old. */
 const CODE_REFUSALS = ['bad_verification_code'];
 /** What a user, who shares GitHub's patience with the rest of the application, may try again after; seconds. */
@@ -35,6 +39,7 @@ export class Connecting {
   readonly #options: ConnectingOptions;
   readonly #ended = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
+  #requestsAt = 0;
 
   constructor(options: ConnectingOptions) {
     this.#options = options;
@@ -83,6 +88,15 @@ export class Connecting {
       if (!flow?.takenAt || flow.outcome || hasGone(flow) || Date.now() >= until) return flow;
       await sleep(pause);
     }
+  }
+
+  /** A user comes from a request to owners. */
+  noteRequest(): void {
+    if (Date.now() - this.#requestsAt < REQUESTS_PAUSE) return;
+    this.#requestsAt = Date.now();
+    this.#options
+      .refreshRequests()
+      .catch((error) => this.#options.log.warn({ err: error }, 'requests could not be asked for'));
   }
 
   /** What is under way is not written any more. */
