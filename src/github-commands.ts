@@ -3,9 +3,10 @@ import type { Config, GithubConfig } from './config.js';
 import { createPool } from './database/create-pool.js';
 import { createDataSource } from './database/data-source.js';
 import { Database } from './database/database.js';
+import { repeatedTransaction } from './database/repeated-transaction.js';
 import { inspectTables } from './database/tables.js';
 import { type Finding, fault, warning, writeFindings } from './doctor/finding.js';
-import { checkGithubApp, clientsOf } from './doctor/github-app.js';
+import { checkGithubApp, clientsOf, describeConnecting } from './doctor/github-app.js';
 import { checkDeliveries, checkKept } from './doctor/github-status.js';
 import { ENTITIES } from './entities.js';
 import { messageOf } from './errors.js';
@@ -77,6 +78,7 @@ export async function statusCommand(config: Config): Promise<boolean> {
   const github = configured(config);
   const sections: [string, () => Promise<Finding[]>][] = [
     ['App', () => checkGithubApp(github)],
+    ['Connecting', async () => describeConnecting(github)],
     ['Deliveries at GitHub', () => checkDeliveries(github)],
     ['Kept here', () => inspected(config, (dataSource) => checkKept(dataSource, github))],
   ];
@@ -103,12 +105,36 @@ export async function explainCommand(
   whom: { user: string; installation?: string },
 ): Promise<void> {
   const sentences = await withDataSource(config, (dataSource, obstacle) =>
-    explain(dataSource, whom, obstacle === null),
+    explain(dataSource, whom, {
+      hasFacts: obstacle === null,
+      allowedAccounts: config.github?.allowedAccounts ?? null,
+    }),
   );
   for (const sentence of sentences) console.log(sentence);
 }
 
-/** Changes nothing. */
+/** An operator says which GitHub account a user has. */
+export async function bindCommand(
+  config: Config,
+  { user, githubId }: { user: string; githubId: string },
+): Promise<void> {
+  const github = configured(config);
+  await withDataSource(config, async (dataSource, obstacle) => {
+    if (obstacle) throw new Error(`github bind: ${obstacle}`);
+    const users: unknown[] = await dataSource.query(
+      'SELECT 1 FROM neptun_user WHERE id::text = $1',
+      [user],
+    );
+    if (users.length === 0) throw new Error(`github bind: neptun_user has no user ${user}`);
+    await repeatedTransaction(dataSource, (manager) =>
+      new Grants(github).rebind(manager, user, { id: githubId, login: null }),
+    );
+  });
+  console.log(
+    `${user} is bound to the GitHub account ${githubId}. What rested on another one has ended.`,
+  );
+}
+
 async function withDataSource<Result>(
   config: Config,
   work: (dataSource: DataSource, obstacle: string | null) => Promise<Result>,

@@ -103,6 +103,20 @@ github
   });
 
 github
+  .command('bind')
+  .description('say which GitHub account a user has: what rested on another one ends')
+  .requiredOption('--user <id>', 'the user’s id', nonEmpty)
+  .requiredOption(
+    '--github-id <id>',
+    'GitHub’s id, as api.github.com/users/LOGIN shows it',
+    githubId,
+  )
+  .action(async (whom) => {
+    const { bindCommand } = await githubCommands();
+    await bindCommand(configure(), whom);
+  });
+
+github
   .command('demo')
   .description('serve beside a GitHub that you play at this terminal; development only')
   .action(async () => {

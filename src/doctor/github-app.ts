@@ -3,6 +3,7 @@ import { messageOf } from '../errors.js';
 import { AppRefusedError, fetchApp } from '../github/app.js';
 import { fetchWebhook, findMisfits } from '../github/app-settings.js';
 import { createGithubClient, type GithubClients } from '../github/client.js';
+import { CALLBACK_PATH, SETUP_PATH } from '../github/connect/pages.js';
 import { type Finding, fault, ok, warning } from './finding.js';
 
 /** Seconds between this clock and GitHub’s, which has whole seconds; it takes JWTs that are a minute off. */
@@ -16,6 +17,32 @@ export function clientsOf(config: GithubConfig, longestWait = 0): GithubClients 
   return createGithubClient({ ...rest, privateKey, longestWait, log: { warn() {} } });
 }
 
+/** What an operator enters at GitHub, which does not tell it. */
+export function describeConnecting({
+  clientId,
+  clientSecret,
+  publicUrl,
+  allowedAccounts,
+}: GithubConfig): Finding[] {
+  const accounts =
+    allowedAccounts === null
+      ? []
+      : [ok(`accounts: only those of ${allowedAccounts.join(', ')} are linked`)];
+  const missing = [
+    ...(clientId === null ? ['GITHUB_CLIENT_ID'] : []),
+    ...(clientSecret === null ? ['GITHUB_CLIENT_SECRET'] : []),
+  ];
+  if (missing.length > 0)
+    return [warning(`users cannot connect: ${missing.join(' and ')} not set`), ...accounts];
+  const base = publicUrl ?? 'http://127.0.0.1:4000';
+  return [
+    ok(`callback URL, to be entered at GitHub: ${base}${CALLBACK_PATH}`),
+    ok(`setup URL, to be entered at GitHub: ${base}${SETUP_PATH}`),
+    ok('at GitHub, “Request user authorization (OAuth) during installation” may be on or off'),
+    ...accounts,
+  ];
+}
+
 export async function checkGithubApp(config: GithubConfig): Promise<Finding[]> {
   const clients = clientsOf(config);
   if (!clients)
@@ -24,8 +51,9 @@ export async function checkGithubApp(config: GithubConfig): Promise<Finding[]> {
     ];
   try {
     const app = await fetchApp(clients, config.appId);
-    const receives = config.webhookSecrets.length > 0;
-    const misfits = findMisfits(app, await fetchWebhook(clients), receives);
+    const { webhookSecrets, clientId, publicUrl } = config;
+    const expected = { receivesWebhooks: webhookSecrets.length > 0, clientId, publicUrl };
+    const misfits = findMisfits(app, await fetchWebhook(clients), expected);
     return [
       ok(`${app.name} (${app.slug}): GitHub accepts the private key`),
       ok(`permissions: ${list(Object.entries(app.permissions).map((pair) => pair.join(': ')))}`),

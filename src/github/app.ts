@@ -7,6 +7,8 @@ export interface GithubApp {
   slug: string | null;
   /** Of its public page. */
   htmlUrl: string | null;
+  /** `null`: this GitHub does not say. */
+  clientId: string | null;
   permissions: Record<string, string>;
   /** Those that it subscribes to; others always come. */
   events: readonly string[];
@@ -37,6 +39,7 @@ export async function fetchApp({ app }: GithubClients, appId: string): Promise<G
     name: textOf(json.name) ?? slug ?? '(no name)',
     slug,
     htmlUrl: textOf(json.html_url),
+    clientId: textOf(json.client_id),
     permissions: (objectOf(json.permissions) ?? {}) as Record<string, string>,
     events: Array.isArray(json.events) ? json.events : [],
     settingsUrl: slug && settingsUrlOf(slug, json),

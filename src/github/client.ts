@@ -1,11 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { createAppAuth } from '@octokit/auth-app';
 import { Octokit } from '@octokit/core';
 import { paginateRest } from '@octokit/plugin-paginate-rest';
 import { retry } from '@octokit/plugin-retry';
 import { throttling } from '@octokit/plugin-throttling';
+import { request } from '@octokit/request';
 import type { FastifyBaseLogger } from 'fastify';
 import { VERSION } from '../package.js';
 
+const USER_AGENT = `installations-server/${VERSION}`;
 const GithubOctokit = Octokit.plugin(paginateRest, retry, throttling);
 
 /** Octokit, for the endpoints of the App or, with its token, of one installation. */
@@ -60,10 +63,18 @@ export function createGithubClient({ appId, privateKey, ...rest }: GithubClientO
   };
 }
 
-/** @param token of a user; none: for what needs no authorization, or brings its own */
-export function createUserClient(options: RequestOptions, token?: string): GithubClient {
-  return new GithubOctokit({ ...optionsOf(options), ...(token && { auth: token }) });
+/** For what a user may see, by the user's own token. */
+export function createUserClient(options: RequestOptions, token: string): GithubClient {
+  const { throttle, ...rest } = optionsOf(options);
+  // Users do not wait for each other.
+  return new GithubOctokit({ ...rest, throttle: { ...throttle, id: randomUUID() }, auth: token });
 }
+
+/** One request alone, without tries and turns: changes would be a second apart. */
+export const requestOnce = request.defaults({
+  headers: { 'user-agent': USER_AGENT },
+  request: { fetch: fetchFromGithub },
+});
 
 function optionsOf({
   apiUrl,
@@ -83,7 +94,7 @@ function optionsOf({
   };
   return {
     baseUrl: apiUrl,
-    userAgent: `installations-server/${VERSION}`,
+    userAgent: USER_AGENT,
     retry: { retryAfterBaseValue: second, doNotRetry: NOT_RETRIED },
     throttle: { onRateLimit: waits, onSecondaryRateLimit: waits, retryAfterBaseValue: second },
     request: { fetch: fetchFromGithub },

@@ -8,7 +8,7 @@ import { messageOf } from '../errors.js';
 import { Grants } from '../grants/grants.js';
 import type { GithubApp } from './app.js';
 import { AppDescription, type DescribedApp } from './app-description.js';
-import { fetchWebhook, findMisfits } from './app-settings.js';
+import { type ExpectedSettings, fetchWebhook, findMisfits } from './app-settings.js';
 import { createGithubClient, type GithubClients } from './client.js';
 import { Connecting } from './connect/connecting.js';
 import { OAuth } from './connect/oauth.js';
@@ -236,7 +236,9 @@ export class Github {
     });
     this.#refetcher.start();
     this.#syncTimer.start();
-    void logMisfits(this.#description.start(), clients, redelivers, log);
+    const { clientId, publicUrl } = this.#options;
+    const expected = { receivesWebhooks: redelivers, clientId, publicUrl };
+    void logMisfits(this.#description.start(), clients, expected, log);
   }
 }
 
@@ -272,13 +274,13 @@ function logWhatHolds({ privateKey, webhookSecrets, syncInterval, log, ...rest }
 async function logMisfits(
   described: Promise<GithubApp | null>,
   clients: GithubClients,
-  receivesWebhooks: boolean,
+  expected: ExpectedSettings,
   log: FastifyBaseLogger,
 ): Promise<void> {
   try {
     const app = await described;
     if (!app) return;
-    const misfits = findMisfits(app, await fetchWebhook(clients), receivesWebhooks);
+    const misfits = findMisfits(app, await fetchWebhook(clients), expected);
     for (const text of misfits) log.warn(`Settings at GitHub: ${text}`);
   } catch (error) {
     log.warn({ err: error }, 'the settings of the App at GitHub could not be looked at');

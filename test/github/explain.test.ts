@@ -21,7 +21,11 @@ describeOnEachDatabase('The explanation', (kind) => {
     if (facts)
       await dataSource.manager.insert(InstallationFact, { id: installation, ...account, ...facts });
     const user = await server().addUser(isLinked ? [installation] : []);
-    const [sentence] = await explain(dataSource, { user, installation }, hasFacts);
+    const [sentence] = await explain(
+      dataSource,
+      { user, installation },
+      { hasFacts, allowedAccounts: null },
+    );
     return sentence?.replace(installation, 'N');
   }
   const date = new Date('2026-01-02T03:04:05.000Z');
@@ -50,7 +54,7 @@ describeOnEachDatabase('The explanation', (kind) => {
 
   test('of one that the user does not have names that, and what hides it from all', async () => {
     expect(await explained({}, false)).toBe(
-      'Installation N of acme is not in the list: github_app_installation has no row for it and this user.',
+      'Installation N of acme is not in the list: github_app_installation has no row for it and this user, and no evidence shows it to the user.',
     );
     expect(await explained({ deletedAt: date }, false)).toMatch(
       /no row .* Also for others: it was uninst/,
@@ -60,10 +64,12 @@ describeOnEachDatabase('The explanation', (kind) => {
   test('of a user who is not there, or has none, says so', async () => {
     const { dataSource } = server().database;
     const user = await server().addUser();
-    expect(await explain(dataSource, { user }, true)).toEqual([
+    const options = { hasFacts: true, allowedAccounts: null };
+    expect(await explain(dataSource, { user }, options)).toEqual([
       expect.stringMatching(/^The list of user-.* is empty/),
+      expect.stringMatching(/^Which GitHub account user-.* has is not known yet/),
     ]);
-    expect(await explain(dataSource, { user: 'nobody' }, true)).toEqual([
+    expect(await explain(dataSource, { user: 'nobody' }, options)).toEqual([
       expect.stringMatching(/no user nobody: .* 404/),
     ]);
   });

@@ -6,6 +6,7 @@ import { PAGE_POLICY } from '../../http/page.js';
 import { type Connecting, hasGone } from './connecting.js';
 import { isSecret, newSecret, type Owner } from './flows.js';
 import {
+  CALLBACK_PATH,
   CONNECT_PATH,
   deniedPage,
   expiredPage,
@@ -18,6 +19,7 @@ import {
   outcomePage,
   progressPage,
   requestedPage,
+  SETUP_PATH,
   signInPage,
   unclearPage,
 } from './pages.js';
@@ -37,8 +39,6 @@ export interface ConnectRoutesOptions {
   signInUrl: string | null;
 }
 
-const CALLBACK_PATH = '/github/callback';
-const SETUP_PATH = '/github/setup';
 const RESULT_PATH = '/github/result';
 /** Milliseconds that a browser waits for GitHub's lists, before it is shown how far they are. */
 const PATIENCE = 3_000;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyBaseLogger } from 'fastify';
-import { createUserClient, type GithubClient } from '../client.js';
+import { createUserClient, type GithubClient, requestOnce } from '../client.js';
 import { textOf } from '../from-github.js';
 
 export interface OAuthOptions {
@@ -29,11 +29,9 @@ const LONGEST_WAIT = 10;
 /** How a user authorizes the App at GitHub: the web application flow, with PKCE. */
 export class OAuth {
   readonly #options: OAuthOptions;
-  readonly #client: GithubClient;
 
   constructor(options: OAuthOptions) {
     this.#options = options;
-    this.#client = createUserClient({ ...options, longestWait: LONGEST_WAIT });
   }
 
   /** GitHub's page. It sends the user to `redirectUri`, with `state` and a code. */
@@ -54,11 +52,9 @@ export class OAuth {
   /** @returns a token of the user. @throws {CodeRefusedError} */
   async exchange(code: string, verifier: string, redirectUri: string): Promise<string> {
     const { url, clientId, clientSecret } = this.#options;
-    const { data } = await this.#client.request('POST /login/oauth/access_token', {
+    const { data } = await requestOnce('POST /login/oauth/access_token', {
       baseUrl: url,
       headers: { accept: 'application/json' },
-      // A code is good for one try.
-      request: { retries: 0 },
       client_id: clientId,
       client_secret: clientSecret,
       code,
@@ -76,9 +72,10 @@ export class OAuth {
 
   /** The token alone: without the authorization, tokens of the web application would end as well. */
   async deleteToken(token: string): Promise<void> {
-    const { clientId, clientSecret } = this.#options;
+    const { apiUrl, clientId, clientSecret } = this.#options;
     const credentials = Buffer.from(`${clientId}:${clientSecret}`).toString('base64');
-    await this.#client.request('DELETE /applications/{client_id}/token', {
+    await requestOnce('DELETE /applications/{client_id}/token', {
+      baseUrl: apiUrl,
       headers: { authorization: `basic ${credentials}` },
       client_id: clientId,
       access_token: token,

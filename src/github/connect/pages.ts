@@ -4,6 +4,9 @@ import type { GithubFlow } from './flow.entity.js';
 import type { Outcome } from './outcome.js';
 
 export const CONNECT_PATH = '/github/connect';
+/** To both GitHub sends users: they are to be entered in the settings of the App. */
+export const CALLBACK_PATH = '/github/callback';
+export const SETUP_PATH = '/github/setup';
 
 /** What a person sees: what is so now, and what to do next. */
 export interface FlowPage {
