@@ -34,7 +34,10 @@ export interface ConnectScene {
 /** An App that may not list members, so that nobody sees an installation without a proof of their own. */
 const PERMISSIONS = { metadata: 'read' };
 
-export function useConnectScene(kind: DatabaseKind, env = {}): () => ConnectScene {
+export function useConnectScene(
+  kind: DatabaseKind,
+  env: Parameters<typeof useGithubAndServer>[1] = {},
+): () => ConnectScene {
   const scene = useGithubAndServer(kind, env);
   beforeEach(() => {
     scene().github.world.signedIn = null;

@@ -179,14 +179,15 @@ export function useGithub(): () => TestGithub {
 /** A GitHub that delivers to a server of its App. */
 export function useGithubAndServer(
   kind: DatabaseKind,
-  env = {},
+  env: object | ((github: TestGithub) => object) = {},
 ): () => { github: TestGithub; server: TestServer } {
   const github = useGithub();
   let database: TestDatabase;
   let server: TestServer;
   beforeAll(async () => {
     database = await createDatabase(kind);
-    server = await startTestServer(database, { ...github().env, ...env });
+    const more = typeof env === 'function' ? env(github()) : env;
+    server = await startTestServer(database, { ...github().env, ...more });
     await server.ready;
     github().deliverTo(server.url);
     // GitHub does not repeat what is refused while the tables are looked at.

@@ -31,7 +31,11 @@ const DOCUMENTATION = 'https://docs.github.com/rest';
 /** The endpoints of GitHub's REST API that an App uses. Tests add hooks that make them fail. */
 export function createApi(world: World): FastifyInstance {
   const tokens = new Map<string, Token>();
-  const api = fastify({ forceCloseConnections: true });
+  const api = fastify({
+    forceCloseConnections: true,
+    // An Enterprise Server has its API there.
+    rewriteUrl: ({ url = '' }) => url.replace(/^\/api\/v3(?=\/)/, ''),
+  });
   // Bodies say nothing that is needed here, and some are empty.
   api.removeAllContentTypeParsers();
   api.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
