@@ -186,7 +186,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     await api.register(async (scope) =>
       graphqlRoutes(scope, { apollo, compiled, manifest, origins }),
     );
-    if (explorable) startPageRoutes(api, demo);
+    if (explorable) startPageRoutes(api, demo, connecting && CONNECT_PATH);
     if (connecting && config.github) {
       // Loaded only if enabled.
       const { connectRoutes } = await import('./github/connect/connect.routes.js');

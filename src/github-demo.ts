@@ -7,9 +7,15 @@ import type { Config } from './config.js';
 import { DEMO_USER } from './explore/demo-data.js';
 import { createCommands } from './explore/demo-github/commands.js';
 import { createDemoGithub, type DemoGithub } from './explore/demo-github/demo-github.js';
-import { type App, createKeys, type Installation } from './explore/demo-github/model.js';
+import { type Account, type App, createKeys } from './explore/demo-github/model.js';
 import { AppState } from './github/app-state.entity.js';
 import { privateKeyOf } from './github/private-key.js';
+import { GithubGrant } from './grants/grant.entity.js';
+import { GithubIdentity } from './grants/identity.entity.js';
+import { GithubLink } from './grants/link.entity.js';
+import { GithubMember } from './grants/member.entity.js';
+import { GithubMemberList } from './grants/member-list.entity.js';
+import { GithubSender } from './grants/sender.entity.js';
 import { GithubAppInstallation } from './installations/github-app-installation.entity.js';
 import { InstallationFact } from './installations/installation-fact.entity.js';
 import { type RunningServer, startServer } from './server.js';
@@ -25,9 +31,10 @@ const FIRST_ID = 2 ** 42;
 /** Pings until the server takes deliveries, with milliseconds between them. */
 const TRIES = { count: 100, pause: 50 };
 const WEBHOOK_PATH = '/api/github/webhooks';
-const INTRODUCTION = `
-GitHub is played here: type "install initech", "suspend acme", "rename acme umbrella" or "help", and look at what
-the server answers for ${DEMO_USER}.
+const PERSON = 'octocat';
+const introduction = (url: string) => `
+GitHub is played here. Open ${url}, sign in as ${DEMO_USER}, and connect GitHub as ${PERSON}.
+Then type "install initech", "suspend acme", "leave acme ${PERSON}" or "help", and look at what the server answers.
 `;
 
 /** Starts a GitHub beside a server of its App, with accounts that have installed it. */
@@ -66,20 +73,20 @@ export async function startGithubDemo(config: Config, log: FastifyBaseLogger): P
   );
   app.webhook = { url: `${server.url}${WEBHOOK_PATH}`, secret };
   const { dataSource } = server.database;
-  const run = createCommands(github, app, (installation) => link(dataSource, installation));
+  const person = addAccounts(github);
+  const run = createCommands(github, app, [person]);
   const populate = async () => {
     await forget(dataSource);
     await dataSource.manager.upsert(User, { id: DEMO_USER }, ['id']);
-    addAccounts(github);
     await untilReceived(github, app);
     await run('install acme');
-    await run('install octocat hello-world');
+    await run(`install ${PERSON} hello-world`);
   };
   return {
     ...server,
     ready: server.ready.then(populate),
     async converse(input, print) {
-      print(INTRODUCTION);
+      print(introduction(server.url));
       for await (const line of createInterface({ input })) print(await run(line));
     },
     async close(idleTimeout) {
@@ -92,13 +99,17 @@ export async function startGithubDemo(config: Config, log: FastifyBaseLogger): P
   };
 }
 
-function addAccounts({ world, actions }: DemoGithub): void {
+/** @returns the person whom the newcomer plays: in organizations a member */
+function addAccounts({ world, actions }: DemoGithub): Account {
   const acme = world.addAccount('acme');
   actions.createRepository(acme, { name: 'anvil' });
   actions.createRepository(acme, { name: 'rocket', visibility: 'private' });
-  const octocat = world.addAccount('octocat', 'User');
+  const octocat = world.addAccount(PERSON, 'User');
+  world.addAccount('monalisa', 'User');
+  world.membersOf(acme).add(octocat);
   actions.createRepository(octocat, { name: 'hello-world' });
   actions.createRepository(octocat, { name: 'spoon-knife' });
+  return octocat;
 }
 
 /** GitHub repeats no delivery by itself. */
@@ -111,17 +122,14 @@ async function untilReceived({ world: { deliveries }, actions }: DemoGithub, app
   }
 }
 
-/** As if the user had proved to have it. */
-async function link({ manager }: DataSource, { id }: Installation): Promise<void> {
-  await manager.insert(GithubAppInstallation, {
-    neptunUserId: DEMO_USER,
-    githubInstallationId: String(id),
-  });
-}
-
 /** Removes what a demo has left in the database. */
 async function forget({ manager }: DataSource): Promise<void> {
   const ours = MoreThan(String(FIRST_ID));
   await manager.delete(GithubAppInstallation, { githubInstallationId: ours });
+  for (const entity of [GithubGrant, GithubLink, GithubSender])
+    await manager.delete(entity, { installationId: ours });
+  for (const entity of [GithubMember, GithubMemberList])
+    await manager.delete(entity, { accountId: ours });
+  await manager.delete(GithubIdentity, { githubId: ours });
   await manager.delete(InstallationFact, { id: ours });
 }

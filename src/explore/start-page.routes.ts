@@ -9,11 +9,16 @@ import { START_PATH } from './sign-in.routes.js';
 import { README_PATH, startPage } from './start-page.js';
 
 /** The page of a browser that opens a development server. `demo`: `null` where none may sign in here. */
-export function startPageRoutes(api: FastifyInstance, demo: Demo | null): void {
+export function startPageRoutes(
+  api: FastifyInstance,
+  demo: Demo | null,
+  connectPath: string | null,
+): void {
   api.get(START_PATH, async (request, reply) => {
     const offered = cameToLoopback(request) ? demo : null;
     const page = startPage({
       viewer: request.context.viewer?.id ?? null,
+      connectPath,
       signIn: offered && { users: await offered.users(), anyUser: offered.anyUser },
     });
     return reply.headers(PAGE_POLICY).type('text/html; charset=utf-8').send(page);

@@ -11,10 +11,12 @@ export interface StartPageContent {
   viewer: string | null;
   /** `null`: not offered. */
   signIn: { users: DemoUser[]; anyUser: boolean } | null;
+  /** Where the viewer connects with GitHub; `null`: not offered. */
+  connectPath: string | null;
 }
 
 /** Without scripts. */
-export function startPage({ viewer, signIn }: StartPageContent): string {
+export function startPage({ viewer, signIn, connectPath }: StartPageContent): string {
   return page(
     'GitHub App installations',
     `<h1>GitHub App installations</h1>
@@ -23,6 +25,7 @@ ${viewerPanel(viewer, signIn !== null)}
 ${signInSection(signIn)}
 <h2>Explore</h2>
 ${list([
+  ...connect(viewer, connectPath),
   [link(IDE_PATH, 'Offline IDE'), 'GraphQL, without the internet'],
   [link('/graphql', 'Apollo Sandbox'), 'GraphQL, loaded from Apollo’s servers'],
   rest(viewer),
@@ -59,6 +62,14 @@ makes a cookie for curl.</p>`;
   return `<h2>Sign in as</h2>
 ${rows.length > 0 ? list(rows) : none}
 ${anyUser ? form : ''}`;
+}
+
+function connect(viewer: string | null, path: string | null): [string, string][] {
+  if (path === null) return [];
+  const name = 'Connect GitHub';
+  return [
+    [viewer === null ? name : link(path, name), 'to see what GitHub lists to you, signed in'],
+  ];
 }
 
 function rest(viewer: string | null): [string, string] {

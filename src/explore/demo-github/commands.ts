@@ -10,13 +10,13 @@ const NAME = /^[\w.-]+$/;
 /**
  * What a person at the terminal does at GitHub, by lines such as `suspend acme`.
  *
- * @param link makes an installation that of the user who looks at it here
+ * @param everybody are members of organizations that are made
  * @returns what runs a line, waits for the deliveries, and returns the text to print
  */
 export function createCommands(
   { world, actions }: DemoGithub,
   app: App,
-  link: (installation: Installation) => Promise<void>,
+  everybody: readonly Account[],
 ): (line: string) => Promise<string> {
   const lines: string[] = [];
   const program = new Command()
@@ -50,13 +50,18 @@ export function createCommands(
   command(
     'install <account> [repository...]',
     'install the App, on all repositories if none is named',
-    async (login: string, names: string[]) => {
-      const account = world.account(login) ?? world.addAccount(login);
+    (login: string, names: string[]) => {
+      const account = world.account(login) ?? newOrganization(login);
       if (find(account)) throw new Error(`${login} has installed the App already`);
       const repositories = names.map((name) => namedOrNew(account, name));
-      await link(actions.install(app, account, repositories.length > 0 ? repositories : null));
+      actions.install(app, account, repositories.length > 0 ? repositories : null);
     },
   );
+  const newOrganization = (login: string) => {
+    const organization = world.addAccount(login);
+    for (const user of everybody) world.membersOf(organization).add(user);
+    return organization;
+  };
   command('uninstall <account>', 'remove the App', (login: string) =>
     actions.uninstall(installationOf(login)),
   );
@@ -70,6 +75,20 @@ export function createCommands(
     if (world.account(next)) throw new Error(`there is an account ${next} already`);
     actions.renameAccount(accountOf(login), next);
   });
+  const memberOf = (login: string, user: string) => {
+    const [organization, member] = [accountOf(login), accountOf(user)];
+    if (organization.type !== 'Organization') throw new Error(`${login} is no organization`);
+    return [organization, member] as const;
+  };
+  command('join <organization> <user>', 'become a member', (login: string, user: string) =>
+    actions.addMember(...memberOf(login, user)),
+  );
+  command('leave <organization> <user>', 'be a member no more', (login: string, user: string) =>
+    actions.removeMember(...memberOf(login, user)),
+  );
+  command('revoke <user>', 'withdraw what the user has authorized', (user: string) =>
+    actions.revokeAuthorization(app, accountOf(user)),
+  );
   command(
     'add <account> <repository>',
     'let the App reach a repository, which is made if there is none',
@@ -98,8 +117,10 @@ export function createCommands(
   const describe = (account: Account, installation?: Installation) => {
     const reached = new Set(installation && world.reached(installation));
     const state = installation?.suspendedAt ? 'suspended' : 'installed';
+    const members = [...world.membersOf(account)].map(({ login }) => login);
     return [
       `${account.login}: ${installation ? `${state}, ${installation.id}` : 'not installed'}`,
+      ...(members.length > 0 ? [`  members: ${members.join(', ')}`] : []),
       ...world.repositoriesOf(account).map((repository) => {
         const { name, visibility } = repository;
         return `  ${name}, ${visibility}${reached.has(repository) ? '' : ', not selected'}`;
