@@ -3,7 +3,8 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { describeOnEachDatabase } from '../helpers/databases.js';
-import { json, startTestServer, useServer } from '../helpers/server.js';
+import { addInstallationFacts, addRepositories } from '../helpers/facts.js';
+import { cookieOf, json, startTestServer, useServer } from '../helpers/server.js';
 
 describeOnEachDatabase('/openapi.json', (kind) => {
   const server = useServer(kind);
@@ -34,15 +35,47 @@ describeOnEachDatabase('/openapi.json', (kind) => {
     }
   });
 
+  test('describes unlinking and imports', async () => {
+    const document = await read();
+    const ajv = new Ajv2020({ strict: false });
+    formats.default(ajv);
+    ajv.addSchema(document, 'document');
+    const userId = await server().addUser(['12345678']);
+    await addInstallationFacts(server(), [{ id: '12345678' }]);
+    await addRepositories(server(), '12345678', [{ id: '9' }]);
+    const [{ id }] = await json(await server().rest(userId));
+    const path = '/api/users/{user_id}/installations/{installation_id}';
+    const cookie = await cookieOf(userId);
+    const url = `${server().url}/api/users/${userId}/installations/${id}`;
+    for (const [method, template, address, status] of [
+      ['get', `${path}/imports`, `${url}/imports`, 200],
+      ['delete', path, url, 200],
+      ['delete', path, url, 404],
+      ['get', `${path}/imports`, `${url}/imports`, 404],
+    ] as const) {
+      const response = await fetch(address, { method: method.toUpperCase(), headers: { cookie } });
+      expect(response.status).toBe(status);
+      const { schema } =
+        document.paths[template][method].responses[status].content['application/json'];
+      const validate = ajv.compile(
+        JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"document#/')),
+      );
+      const body = await json(response);
+      expect([validate(body), validate.errors]).toEqual([true, null]);
+      if (status === 200 && method === 'get') expect(body).toHaveLength(1);
+    }
+  });
+
   test('names its components as the published document does, with licence, contact and tags', async () => {
     const { components, info, tags, paths } = await read();
     expect(Object.keys(components.schemas)).toEqual([
       'GithubAppInstallation',
+      'GithubAppInstallationImport',
       'GetInstallationsError',
     ]);
     expect(info.license.identifier).toBe('MIT');
     expect(info.contact.name).toMatch(/\w/);
-    const used = Object.values<any>(paths).flatMap((item) => item.get.tags);
+    const used = Object.values<any>(paths).flatMap((item) => (item.get ?? item.delete).tags);
     expect(tags.map(({ name }: { name: string }) => name)).toEqual([...new Set(used)]);
   });
 });
