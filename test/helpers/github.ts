@@ -87,8 +87,9 @@ export function rateLimited(seconds: number, kind: 'primary' | 'secondary' = 'pr
   return { status: 403, message: 'API rate limit exceeded for installation ID 1.', headers };
 }
 
-export async function startGithub(): Promise<TestGithub> {
-  const github = createDemoGithub();
+/** @param firstId ids at GitHub follow it */
+export async function startGithub(firstId?: number): Promise<TestGithub> {
+  const github = createDemoGithub(firstId);
   const { world, api } = github;
   const app = world.addApp({ publicKey: KEYS.publicKey });
   const calls: string[] = [];
