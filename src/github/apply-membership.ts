@@ -9,9 +9,9 @@ export const addMember: Effect = async ({ manager, payload, isAsked, grants }) =
 };
 
 /** At once, however old the payload is: the list of members shows who has come back. */
-export const removeMember: Effect = async ({ manager, payload, grants }) => {
+export const removeMember: Effect = async ({ manager, payload, isAsked, grants }) => {
   const { accountId, githubId } = membershipOf(payload);
-  if (accountId && githubId) await grants.removeMember(manager, { accountId, githubId });
+  if (accountId && githubId) await grants.removeMember(manager, { accountId, githubId }, isAsked);
   return null;
 };
 

@@ -30,8 +30,6 @@ const SELECT_INSTALLATION = `
   WHERE account_id = $1 AND account_type = 'Organization' AND account_login IS NOT NULL AND permissions->>'members' IS NOT NULL
     AND deleted_at IS NULL AND missing_since IS NULL AND suspended_at IS NULL
   ORDER BY id LIMIT 1`;
-/** Answers of an installation that may not list members, or not any more. */
-const NOT_LISTED = [403, 404];
 
 /** Asks GitHub for the members of organizations, whose lists are due. */
 export class MemberLists {
@@ -70,7 +68,7 @@ export class MemberLists {
     }
   }
 
-  /** @returns `null`: GitHub does not list them */
+  /** @returns `null`: the installation may not list them */
   async #fetch({ id, login }: { id: string; login: string }): Promise<string[] | null> {
     const client = await this.#options.clients.ofInstallation(id);
     const ids = new Set<string>();
@@ -86,7 +84,8 @@ export class MemberLists {
       }
     } catch (error) {
       const { status } = error as { status?: number };
-      if (NOT_LISTED.includes(status ?? 0) && rateLimitOf(error) === null) return null;
+      // Not 404, which a name says that is not up to date.
+      if (status === 403 && rateLimitOf(error) === null) return null;
       throw error;
     }
     return [...ids];

@@ -82,11 +82,20 @@ export class Grants {
     await importAccounts(manager, { githubIds: [member.githubId] });
   }
 
-  /** A GitHub account has left an organization: nothing of what it could see there lasts. */
-  async removeMember(manager: EntityManager, { accountId, githubId }: Membership): Promise<void> {
+  /**
+   * A GitHub account has left an organization: nothing of what it could see there lasts.
+   *
+   * @param isAsked whether the list of its members is asked for
+   */
+  async removeMember(
+    manager: EntityManager,
+    { accountId, githubId }: Membership,
+    isAsked: boolean,
+  ): Promise<void> {
     const former = { accountId, githubId, removedAt: new Date() };
     await manager.upsert(GithubMember, former, ['accountId', 'githubId']);
-    await outdateMembers(manager, accountId);
+    if (isAsked) await markMembersDue(manager, accountId);
+    else await outdateMembers(manager, accountId);
     await this.#endMemberships(manager, accountId, [githubId], [githubId]);
   }
 

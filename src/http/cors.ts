@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { allowLocalNetwork } from './local-network.js';
 import { RATE_LIMIT_HEADERS } from './rate-limit.js';
 
+const METHODS = ['GET', 'HEAD', 'POST', 'DELETE'];
 /** Headers of answers that pages may read. */
 const EXPOSED = ['etag', 'retry-after', 'x-request-id', ...RATE_LIMIT_HEADERS];
 
@@ -17,6 +18,7 @@ export async function allowOrigins(
     origin: (origin, done) =>
       done(null, origin !== undefined && origins.includes(origin) && origin),
     credentials: true,
+    methods: METHODS,
     maxAge: 7200,
     exposedHeaders: EXPOSED,
     strictPreflight: false,

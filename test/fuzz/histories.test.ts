@@ -13,7 +13,8 @@ afterAll(() => Promise.all(scenes.map((scene) => scene.stop())));
 
 // A lost `deleted` ends as missing, which is not served; any loss is repaired by one sync.
 test(`What is kept equals what is so at GitHub, after each of ${HISTORIES} histories`, async () => {
-  const others = { deliver: 120, double: 20, pass: 100, sync: 2, kill: 1 };
+  const people = { connect: 25, unlink: 8, relink: 5 };
+  const others = { deliver: 120, double: 20, pass: 100, sync: 2, kill: 1, ...people };
   const steps = fc.oneof(histories(others), histories({ ...others, lose: 40 }));
   const first = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31);
   const counts: Record<string, number> = {};

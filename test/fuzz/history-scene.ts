@@ -26,8 +26,11 @@ import {
 import { keptState, trueState } from '../helpers/github-state.js';
 import { GRANTS } from '../helpers/grants.js';
 import { act, type Step } from '../helpers/histories.js';
+import { PASSWORD } from '../helpers/server.js';
 import { deliver } from '../helpers/webhooks.js';
+import { HistoryPeople } from './history-people.js';
 
+const SIGNED = { SESSION_PASSWORD: PASSWORD, RATE_LIMIT: '0', RATE_LIMIT_ANONYMOUS: '0' };
 /** Milliseconds of an answer of GitHub. */
 const SLOWEST = 60;
 /** The share of questions about an installation that GitHub does not answer. */
@@ -50,6 +53,7 @@ export class HistoryScene {
   #server: Served | null = null;
   /** Seconds that GitHub's clock is ahead. */
   #ahead = 0;
+  #peopleNow: HistoryPeople | null = null;
   readonly #underWay = new Set<Promise<void>>();
 
   async start(): Promise<void> {
@@ -86,7 +90,7 @@ export class HistoryScene {
     await this.#begin();
     // So that much happens between what is asked for and what is written.
     fault(({ path }) =>
-      /\d$|repositories$/.test(path) && random() < REFUSED
+      /^(?!\/user).*(\d|repositories)$/.test(path) && random() < REFUSED
         ? { status: 403 }
         : { late: random() < 0.5 ? random() * SLOWEST : 0 },
     );
@@ -94,11 +98,18 @@ export class HistoryScene {
     await this.#deliverAll(random);
     fault(null);
     const isLossless = steps.every(({ name }) => name !== 'lose');
-    if (!isLossless) expect(await this.#sync()).toMatchObject({ failed: 0 });
+    if (!isLossless) {
+      await this.#people.forgetLists();
+      expect(await this.#sync()).toMatchObject({ failed: 0 });
+    }
     await this.#settle();
+    await this.#people.check(isLossless);
     const [kept, so] = [await keptState(this.#dataSource), trueState(this.#github)];
     expect(tellable(kept, !isLossless)).toEqual(tellable(so, !isLossless));
     if (isLossless) expect(await this.#missing()).toEqual([]);
+    await this.#people.connectAll();
+    await this.#settle();
+    await this.#people.checkAll();
     const suspended = [...world.installations.values()].filter((one) => one.suspendedAt);
     if (suspended.length === 0) return;
     for (const installation of suspended) actions.unsuspend(installation);
@@ -109,8 +120,16 @@ export class HistoryScene {
 
   async #startServer(): Promise<void> {
     const { env, deliverTo } = this.#github;
-    this.#server = await serve({ ...env, ...this.#database.env, LOG_LEVEL: 'error' });
+    this.#server = await serve({ ...env, ...this.#database.env, ...SIGNED, LOG_LEVEL: 'error' });
     deliverTo(this.#server.url);
+  }
+
+  get #people(): HistoryPeople {
+    this.#peopleNow ??= new HistoryPeople(this.#github, this.#dataSource, this.#clients, () => {
+      if (!this.#server) throw new Error('no server');
+      return this.#server.url;
+    });
+    return this.#peopleNow;
   }
 
   /** A GitHub with three installations on all of an account, and nothing known of it. */
@@ -133,9 +152,12 @@ export class HistoryScene {
         actions.createRepository(account, { name: `repository-${index}` });
       actions.install(app, account);
     }
+    for (let count = 0; count < 2; count++) world.addAccount(`account-${world.nextId()}`, 'User');
+    await this.#people.begin();
   }
 
   async #happen(step: Step): Promise<void> {
+    this.#people.note(step);
     if (act({ github: this.#github, apps: this.#apps }, step)) return;
     const { name, one, other } = step;
     if (name === 'pass') {
@@ -147,6 +169,7 @@ export class HistoryScene {
       for (const held of this.#take(4 * one))
         this.#begun(Promise.all([this.#send(held), this.#send(held)]));
     if (name === 'lose') this.#take(4 * one);
+    if (await this.#people.happen(step)) return;
     if (name === 'sync') this.#begun(this.#sync().catch(isUnderWay));
     if (name === 'kill') await this.#kill();
   }
@@ -215,6 +238,7 @@ export class HistoryScene {
       );
       // Wakes what asks.
       if (paused > 0 && this.#server) await deliver(this.#server, { event: 'ping', payload: {} });
+      await this.#people.listMembers();
       const marked = { dirtySince: Not(IsNull()), deletedAt: IsNull() };
       return !(await this.#dataSource.manager.existsBy(InstallationFact, marked));
     });

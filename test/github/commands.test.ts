@@ -154,7 +154,7 @@ describe('The commands about GitHub', () => {
     // It needs no App.
     const { stdout } = await cli(['github', 'explain', '--user', 'explained'], database.env);
     expect(stdout).toMatch(
-      /^Installation 17 is in the list\. GitHub has said nothing of it.*\nInstallation \d+ of acme\S* is in the list\.\n$/,
+      /^Installation 17 is in the list\. GitHub has said nothing of it.*\nInstallation \d+ of acme\S* is in the list\. Another program .*\nWhich GitHub account explained has is not known yet.*\n$/,
     );
   });
 });

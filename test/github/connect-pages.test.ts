@@ -7,11 +7,13 @@ import { afterAll, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { describeInBrowser } from '../explore/browser.js';
 import { type ConnectScene, type Person, useConnectScene } from '../helpers/connect.js';
+import { freePort } from '../helpers/postgres-cluster.js';
 import { cookieOf } from '../helpers/server.js';
 
 /** Where a person looks at them; unset: they are not kept. */
 const SCREENSHOTS = process.env.SCREENSHOTS;
 const WIDTHS = [360, 1_280];
+const ALLOWED = await freePort();
 
 /** Leads to a page. @returns its title */
 const PAGES: Record<string, (scene: ConnectScene, me: Person, page: Page) => Promise<string>> = {
@@ -141,8 +143,36 @@ describeInBrowser('Each page of connecting, in Chromium,', (_visit, profile) => 
 });
 
 describeInBrowser('A page of a second origin, in Chromium,', (_visit, profile) => {
-  const scene = useConnectScene('PGlite');
+  const scene = useConnectScene('PGlite', { CORS_ORIGINS: `http://127.0.0.1:${ALLOWED}` });
   const servers: Server[] = [];
+  const hostPage = async (port: number) => {
+    const host = createServer((_request, response) =>
+      response.setHeader('content-type', 'text/html').end('<form method="POST"></form>'),
+    ).listen(port, '127.0.0.1');
+    servers.push(host);
+    await once(host, 'listening');
+    return `http://127.0.0.1:${(host.address() as AddressInfo).port}/`;
+  };
+
+  test('may unlink where its origin is allowed', async () => {
+    const me = await scene().person();
+    const one = await scene().organization(me.github);
+    await scene().connect(me);
+    const row = await scene().rowIdOf(me, one);
+    const context = await profile();
+    const [name = '', value = ''] = (await cookieOf(me.userId)).split(/=(.*)/s);
+    await context.addCookies([{ name, value, url: scene().server.url, sameSite: 'Lax' }]);
+    const page = await context.newPage();
+    await page.goto(await hostPage(ALLOWED));
+    const answer = await page.evaluate(async (url) => {
+      const { fetch } = globalThis as any;
+      return (await fetch(url, { method: 'DELETE', credentials: 'include' })).json();
+    }, `${scene().server.url}/api/users/${me.userId}/installations/${row}`);
+    expect(answer).toBe(true);
+    expect(await scene().listOf(me)).toEqual([]);
+    await context.close();
+  });
+
   afterAll(() => {
     for (const server of servers) server.close().closeAllConnections();
   });
@@ -156,18 +186,12 @@ describeInBrowser('A page of a second origin, in Chromium,', (_visit, profile) =
       const row = await scene().rowIdOf(me, one);
       const { server } = scene();
       const target = server.url.replace('127.0.0.1', 'localhost');
-      const evil = createServer((_request, response) =>
-        response.setHeader('content-type', 'text/html').end('<form method="POST"></form>'),
-      ).listen(0, '127.0.0.1');
-      servers.push(evil);
-      await once(evil, 'listening');
-      const { port } = evil.address() as AddressInfo;
       const context = await profile();
       const [name = '', value = ''] = (await cookieOf(me.userId)).split(/=(.*)/s);
       const none = sameSite === 'None';
       await context.addCookies([{ name, value, url: target, sameSite, secure: none }]);
       const page = await context.newPage();
-      await page.goto(`http://127.0.0.1:${port}/`);
+      await page.goto(await hostPage(0));
       const mutation = `mutation { unlinkInstallation(id: "${row}") { installationId } }`;
       const tried = await page.evaluate(
         async ([url, user, id, query]) => {

@@ -1,6 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import type { App, Installation, Repository } from '../../src/explore/demo-github/model.js';
+import type {
+  Account,
+  App,
+  Installation,
+  Repository,
+} from '../../src/explore/demo-github/model.js';
 import type { TestGithub } from './github.js';
 
 /** One event of a history; the numbers choose among what there is then. */
@@ -16,7 +21,7 @@ interface Scene {
   apps: readonly [App, App];
 }
 
-const pick = <Item>(items: readonly Item[], number: number): Item | undefined =>
+export const pick = <Item>(items: readonly Item[], number: number): Item | undefined =>
   items[number % Math.max(1, items.length)];
 
 /** All, or those that the bits of a number choose. */
@@ -40,6 +45,21 @@ const onRepository =
   (scene, one, other) => {
     const repository = pick([...scene.github.world.repositories], one);
     if (repository) act(scene, repository, other);
+  };
+
+export const usersOf = (accounts: readonly Account[]) =>
+  accounts.filter(({ type }) => type === 'User');
+
+const onMembership =
+  (act: (scene: Scene, organization: Account, person: Account) => unknown): Act =>
+  (scene, one, other) => {
+    const { accounts } = scene.github.world;
+    const organization = pick(
+      accounts.filter(({ type }) => type === 'Organization'),
+      one,
+    );
+    const person = pick(usersOf(accounts), other);
+    if (organization && person) act(scene, organization, person);
   };
 
 const ACTS: Record<string, Act> = {
@@ -115,6 +135,24 @@ const ACTS: Record<string, Act> = {
   setArchived: onRepository(({ github }, repository) =>
     github.actions.setArchived(repository, !repository.archived),
   ),
+  join: onMembership(({ github: { world, actions } }, organization, person) => {
+    if (!world.membersOf(organization).has(person)) actions.addMember(organization, person);
+  }),
+  leave: onMembership(({ github: { world, actions } }, organization, person) => {
+    if (world.membersOf(organization).has(person)) actions.removeMember(organization, person);
+  }),
+  // GitHub tells nobody of these two.
+  share: onRepository(({ github: { world } }, repository, other) => {
+    const person = pick(usersOf(world.accounts), other);
+    if (person) repository.readers = new Set([...(repository.readers ?? []), person]);
+  }),
+  unshare: onRepository((_scene, repository) => {
+    repository.readers = null;
+  }),
+  revoke({ github: { world, actions, app } }, one) {
+    const person = pick(usersOf(world.accounts), one);
+    if (person) actions.revokeAuthorization(app, person);
+  },
   edit: onRepository(({ github: { world, actions } }, repository) =>
     actions.editRepository(repository, { description: `edited ${world.nextId()}` }),
   ),
