@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { repeatedTransaction } from '../database/repeated-transaction.js';
 import type { Grants } from '../grants/grants.js';
+import { LATER } from '../grants/members.js';
 import { type GithubClients, rateLimitOf } from './client.js';
 import { idOf, objectsOf } from './from-github.js';
 
@@ -58,11 +59,11 @@ export class MemberLists {
     );
     try {
       const members = installation && (await this.#fetch(installation));
-      if (!members) return await this.#setDue(accountId, null);
+      if (!members) return await this.#setDue(accountId, LATER);
       const isWritten = await repeatedTransaction(dataSource, (manager) =>
         grants.setMembers(manager, accountId, members, version),
       );
-      if (!isWritten) await this.#setDue(accountId, new Date());
+      if (!isWritten) await this.#setDue(accountId, 'now');
     } catch (error) {
       onFailure(error, accountId);
     }
@@ -91,7 +92,7 @@ export class MemberLists {
     return [...ids];
   }
 
-  async #setDue(accountId: string, at: Date | null): Promise<void> {
+  async #setDue(accountId: string, at: string): Promise<void> {
     await this.#options.dataSource.query(
       'UPDATE github_member_list SET due_at = $2 WHERE account_id = $1',
       [accountId, at],

@@ -111,9 +111,9 @@ export async function writeTruth(
       await updateInstallation(manager, row, { ...facts, ...fetched });
     }
     await grants.settle(manager, { installations: [id] });
-    const { accountId, accountType, permissions } = installation;
-    if (accountId && accountType === 'Organization' && permissions?.members)
-      await markMembersListable(manager, accountId);
+    const { accountId, accountType, permissions, suspendedAt } = installation;
+    const isListable = accountType === 'Organization' && permissions?.members && !suspendedAt;
+    if (accountId && isListable) await markMembersListable(manager, accountId);
     return changes;
   });
 }

@@ -13,7 +13,7 @@ export class GithubMemberList {
   @Column({ type: 'timestamptz', name: 'listed_at', precision: 3, nullable: true })
   listedAt!: Date | null;
 
-  /** When GitHub is to be asked; null: at the next sync. */
+  /** When GitHub is to be asked; null: at the next sync; infinity: as soon as it can be. */
   @Column({ type: 'timestamptz', name: 'due_at', precision: 3, nullable: true })
   dueAt!: Date | null;
 

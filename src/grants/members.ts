@@ -12,7 +12,10 @@ export async function markMembersDue(manager: EntityManager, accountId: string):
 /** Seconds that a list of members is taken for right, unless an event says otherwise. */
 const FRESH = 3600;
 
-/** GitHub lists the members of an organization: it is asked to where that was long ago. */
+/** When a list is due that no installation can be asked for: suspended, or without the permission. */
+export const LATER = 'infinity';
+
+/** GitHub lists the members of an organization: it is asked to where that was long ago, or was not possible. */
 export async function markMembersListable(
   manager: EntityManager,
   accountId: string,
@@ -20,7 +23,8 @@ export async function markMembersListable(
   await manager.query(
     `INSERT INTO github_member_list AS l (account_id, due_at) VALUES ($1, now())
     ON CONFLICT (account_id) DO UPDATE SET due_at = now()
-      WHERE l.due_at IS NULL AND (l.listed_at IS NULL OR l.listed_at < now() - interval '${FRESH} seconds')`,
+      WHERE l.due_at = '${LATER}'
+        OR (l.due_at IS NULL AND (l.listed_at IS NULL OR l.listed_at < now() - interval '${FRESH} seconds'))`,
     [accountId],
   );
 }

@@ -109,7 +109,8 @@ export function connectRoutes(app: FastifyInstance, options: ConnectRoutesOption
   const beginAfterSetup = async (request: FastifyRequest<Query>, reply: FastifyReply) => {
     const { setup_action: action, installation_id: installationId } = request.query;
     if (action === 'request') {
-      connecting.noteRequest();
+      // Not for whoever knows the address: GitHub is asked.
+      if (request.context.viewer) connecting.noteRequest();
       return show(reply, requestedPage(linksNow()));
     }
     if (!request.context.viewer) return signIn(reply, true);

@@ -21,6 +21,8 @@ export interface ConnectingOptions {
   log: FastifyBaseLogger;
 }
 
+/** Flows for which an instance asks GitHub at once; each has its lists in memory. */
+const AT_ONCE = 50;
 /** Milliseconds that one callback asks GitHub at most. */
 const LONGEST = 5 * 60_000;
 /** Milliseconds between two signs of life. */
@@ -70,6 +72,7 @@ export class Connecting {
   ): Promise<string | null> {
     const id = flowIdOf(state);
     const flows = this.#flows();
+    if (this.#underWay.size >= AT_ONCE) throw new CodedError('SERVICE_UNAVAILABLE');
     const flow = await flows.take(id, owner);
     // A page that is loaded again shows what has become of it.
     if (!flow) return (await flows.find(id, owner))?.takenAt ? id : null;
