@@ -111,6 +111,28 @@ describeOnEachDatabase('Imports', (kind) => {
     expect(again.headers.get('cache-control')).toBe('private, no-cache');
   });
 
+  test('have thousands of private ones that a proof has listed, as soon as they are there', async () => {
+    const { installation, user, row } = await begin();
+    const count = 10_000;
+    const first = lastId + 1;
+    lastId += count;
+    // No statistics of the tables are there yet.
+    await server().sql(
+      `INSERT INTO github_fact_repository (id, installation_id, owner, name, is_private)
+      SELECT n, $1, 'octo-org', 'r' || n, true FROM generate_series($2::bigint, $3::bigint) n`,
+      [installation, first, lastId],
+    );
+    await server().sql(
+      `INSERT INTO github_grant (user_id, installation_id, kind, proved_at, expires_at, repository_ids)
+      SELECT $1, $2, 'own_proof', now(), now() + interval '1 day', array_agg(n)
+      FROM generate_series($3::bigint, $4::bigint) n`,
+      [user, installation, first, lastId],
+    );
+    const answer = await get(server(), user, row);
+    expect(answer.status).toBe(200);
+    expect(await json(answer)).toHaveLength(count);
+  });
+
   test('are empty where GitHub has said nothing', async () => {
     const user = await server().addUser([String(++lastId)]);
     const [{ id }] = await json(await server().rest(user));
