@@ -5,6 +5,7 @@ import { GithubIdentity } from '../grants/identity.entity.js';
 import { GithubInstallationRequest } from '../grants/installation-request.entity.js';
 import { GithubLink } from '../grants/link.entity.js';
 import type { InstallationRow } from '../installations/installation.reader.js';
+import { InstallationFact } from '../installations/installation-fact.entity.js';
 import type { Context } from '../session/context.js';
 import type { PermittedUser } from '../users/access.js';
 
@@ -40,7 +41,13 @@ const NOTHING: Evidence = { account: null, grants: [], requests: [] };
 export const EVIDENCE_SLOTS = { shared: 2, isolated: 1 };
 
 /** Tables of this program alone, so that their columns are as its migrations make them. */
-const TABLES = [GithubIdentity, GithubGrant, GithubLink, GithubInstallationRequest];
+const TABLES = [
+  GithubIdentity,
+  GithubGrant,
+  GithubLink,
+  GithubInstallationRequest,
+  InstallationFact,
+];
 const MILLISECONDS = (column: string) => `floor(extract(epoch FROM ${column}) * 1000)`;
 const FOUND = `json_build_array((
   SELECT json_build_object(

@@ -1,4 +1,6 @@
 import { expect, test } from '@jest/globals';
+import type { Installation } from '../../src/explore/demo-github/model.js';
+import { until } from '../cli/process.js';
 import { Agent } from '../helpers/agent.js';
 import { describeOnEachDatabase } from '../helpers/databases.js';
 import { useGithubAndServer } from '../helpers/github.js';
@@ -40,5 +42,48 @@ describeOnEachDatabase('Connecting', (kind) => {
         },
       ],
     });
+  });
+
+  test('is offered with the App’s pages, and what an owner has yet to accept', async () => {
+    const { github, server } = scene();
+    const { world, actions, app } = github;
+    const asked = app.permissions;
+    app.permissions = { metadata: 'read' };
+    const me = world.addAccount('drifting', 'User');
+    const { id } = actions.install(app, me);
+    app.permissions = asked;
+    await world.deliveries.settled();
+    const user = await server.addUser([String(id)]);
+    const query = `{ githubApp { slug name url installUrl connectUrl }
+      viewer { installations { pendingPermissions { permissions { name level } url } evidence { kind } } } }`;
+    const ask = async () => json(await server.graphql({ query }, { as: user }));
+    await until(async () => (await ask()).data.viewer.installations[0].pendingPermissions !== null);
+    const page = `https://github.com/apps/${app.slug}`;
+    expect(await ask()).toEqual({
+      data: {
+        githubApp: {
+          slug: app.slug,
+          name: app.name,
+          url: page,
+          installUrl: `${page}/installations/new`,
+          connectUrl: '/github/connect',
+        },
+        viewer: {
+          installations: [
+            {
+              pendingPermissions: {
+                permissions: [{ name: 'members', level: 'read' }],
+                url: `https://github.com/settings/installations/${id}/permissions/update`,
+              },
+              // The row is another program's.
+              evidence: [],
+            },
+          ],
+        },
+      },
+    });
+    actions.acceptPermissions([...world.installations.values()].at(-1) as Installation);
+    await world.deliveries.settled();
+    await until(async () => (await ask()).data.viewer.installations[0].pendingPermissions === null);
   });
 });
