@@ -32,6 +32,9 @@ const SELECT_INSTALLATION = `
     AND deleted_at IS NULL AND missing_since IS NULL AND suspended_at IS NULL
   ORDER BY id LIMIT 1`;
 
+/** Answers where the installation has just gone, or its account has another name: what is known will say so soon. */
+const OUTDATED = [401, 404];
+
 /** Asks GitHub for the members of organizations, whose lists are due. */
 export class MemberLists {
   readonly #options: MemberListsOptions;
@@ -65,7 +68,8 @@ export class MemberLists {
       );
       if (!isWritten) await this.#setDue(accountId, 'now');
     } catch (error) {
-      onFailure(error, accountId);
+      const { status } = error as { status?: number };
+      if (!OUTDATED.includes(status ?? 0)) onFailure(error, accountId);
     }
   }
 
@@ -85,7 +89,6 @@ export class MemberLists {
       }
     } catch (error) {
       const { status } = error as { status?: number };
-      // Not 404, which a name says that is not up to date.
       if (status === 403 && rateLimitOf(error) === null) return null;
       throw error;
     }
