@@ -52,7 +52,13 @@ type Query = { Querystring: Record<string, string | string[] | undefined> };
 export function connectRoutes(app: FastifyInstance, options: ConnectRoutesOptions): void {
   const { connecting, origins } = options;
   const { returnUrl, githubUrl } = options;
-  const linksNow = (): Links => ({ returnUrl, githubUrl, installUrl: options.installUrl() });
+  // In development, the start page stands for the web application.
+  const backUrl = returnUrl ?? options.signInUrl;
+  const linksNow = (): Links => ({
+    returnUrl: backUrl,
+    githubUrl,
+    installUrl: options.installUrl(),
+  });
   const show = (reply: FastifyReply, { status, html }: FlowPage) =>
     reply.code(status).headers(PAGE_POLICY).type('text/html; charset=utf-8').send(html);
   const ownUrl = ({ headers }: FastifyRequest) =>
