@@ -224,7 +224,7 @@ describe('At the start', () => {
       expect([migrated.code, migrated.stderr.split('\n')]).toEqual([1, [expect.any(String), '']]);
       await end();
       await server.printed(/ready at/);
-      expect((await ready(url)).status).toBe(200);
+      await until(async () => (await ready(url)).status === 200);
       const reported = linesOf(server, 0).filter(({ msg }) => reason.test(msg));
       expect(reported).toHaveLength(1);
       expect(await server.stop('SIGINT')).toBe(0);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach } from '@jest/globals';
 import type { Account, Installation } from '../../src/explore/demo-github/model.js';
+import { until } from '../cli/process.js';
 import { Agent, type Visit } from './agent.js';
 import type { DatabaseKind } from './databases.js';
 import { type TestGithub, useGithubAndServer } from './github.js';
@@ -64,6 +65,11 @@ export function useConnectScene(
           actions.createRepository(account, { name: visibility, visibility });
         const installation = actions.install(app, account);
         await world.deliveries.settled();
+        await until(async () => {
+          const dirty =
+            'SELECT 1 FROM github_fact_installation WHERE dirty_since IS NOT NULL AND id = $1';
+          return (await server.sql(dirty, [installation.id])).length === 0;
+        });
         return installation;
       },
       connect: (person, path = '/github/connect') => open(person, path),

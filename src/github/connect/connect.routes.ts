@@ -44,6 +44,8 @@ const RESULT_PATH = '/github/result';
 const PATIENCE = 3_000;
 /** Seconds that the browser keeps the cookie of the flow. */
 const COOKIE_AGE = 900;
+/** GitHub's words for what is wrong: an address could say anything else here. */
+const ERROR = /^[a-z_]{1,40}$/;
 const INSTALLATION_ID = /^[1-9]\d{0,17}$/;
 
 type Query = { Querystring: Record<string, string | string[] | undefined> };
@@ -132,8 +134,9 @@ export function connectRoutes(app: FastifyInstance, options: ConnectRoutesOption
     const links = linksNow();
     if (error === 'access_denied') return show(reply, deniedPage(links));
     if (typeof error === 'string') {
-      request.log.warn({ error }, 'GitHub refuses to authorize users');
-      return show(reply, misconfiguredPage(links, error));
+      const reason = ERROR.test(error) ? error : 'unknown_error';
+      request.log.warn({ reason }, 'GitHub refuses to authorize users');
+      return show(reply, misconfiguredPage(links, reason));
     }
     const isOfSetup = action !== undefined || id !== undefined;
     if (typeof state !== 'string' || typeof code !== 'string')
