@@ -88,10 +88,10 @@ export function start(
   };
 }
 
-/** Polls a condition that is not printed. */
-export async function until(condition: () => unknown): Promise<void> {
-  for (const deadline = Date.now() + 15_000; !(await condition()); await sleep(10)) {
-    if (Date.now() > deadline) throw new Error(`timed out after 15 s: ${condition}`);
+/** Polls a condition that is not printed. @param time milliseconds */
+export async function until(condition: () => unknown, time = 15_000): Promise<void> {
+  for (const deadline = Date.now() + time; !(await condition()); await sleep(10)) {
+    if (Date.now() > deadline) throw new Error(`timed out after ${time} ms: ${condition}`);
   }
 }
 

@@ -99,11 +99,17 @@ export class HistoryPeople {
 
   async listMembers(): Promise<void> {
     await this.#dataSource.query(
-      'UPDATE github_member_list SET due_at = now() WHERE due_at > now()',
+      "UPDATE github_member_list SET due_at = now() WHERE due_at > now() AND due_at < 'infinity'",
     );
     const onFailure = () => {};
     const options = { dataSource: this.#dataSource, clients: this.#clients, grants: GRANTS };
     await new MemberLists({ ...options, onFailure }).refresh(new AbortController().signal);
+  }
+
+  /** Whether no list of members is due, here or in the server, which may have taken one. */
+  async areListed(): Promise<boolean> {
+    const due = "SELECT 1 FROM github_member_list WHERE due_at < 'infinity'";
+    return (await this.#dataSource.query(due)).length === 0;
   }
 
   /** Nobody sees more than the evidence holds, nor less than what needs no proof. */

@@ -37,6 +37,8 @@ const SLOWEST = 60;
 const REFUSED = 0.03;
 /** Deliveries. */
 const AT_ONCE = 4;
+/** Milliseconds at most: Octokit tries a token that is refused when it is new for six seconds. */
+const SETTLING = 60_000;
 /** Marked after a failure; a claim is always longer. */
 const PAUSED =
   "dirty_since IS NOT NULL AND refetch_after BETWEEN now() AND now() + interval '39 seconds'";
@@ -240,8 +242,9 @@ export class HistoryScene {
       if (paused > 0 && this.#server) await deliver(this.#server, { event: 'ping', payload: {} });
       await this.#people.listMembers();
       const marked = { dirtySince: Not(IsNull()), deletedAt: IsNull() };
-      return !(await this.#dataSource.manager.existsBy(InstallationFact, marked));
-    });
+      if (await this.#dataSource.manager.existsBy(InstallationFact, marked)) return false;
+      return this.#people.areListed();
+    }, SETTLING);
   }
 
   #missing(): Promise<InstallationFact[]> {
