@@ -72,8 +72,9 @@ export class HistoryPeople {
     const person = this.#of(pick(usersOf(accounts), other));
     if (!organization || !person) return;
     if (!this.#github.world.membersOf(organization).has(person.github)) return;
-    for (const { id } of this.#github.world.installationsOf(organization))
-      person.proof.delete(String(id));
+    // A suspended one is not told: its proof lasts until the next one.
+    for (const { id, suspendedAt } of this.#github.world.installationsOf(organization))
+      if (!suspendedAt) person.proof.delete(String(id));
   }
 
   /** @returns whether it is a step of theirs */
