@@ -17,7 +17,7 @@ export async function resolveAllowed(
     SELECT DISTINCT ON (lower(f.account_login)) lower(f.account_login), f.account_id
     FROM github_fact_installation f
     WHERE ${concerned} AND lower(f.account_login) = ANY($2::text[]) AND f.account_id IS NOT NULL
-    ORDER BY lower(f.account_login), f.updated_at DESC
+    ORDER BY lower(f.account_login), f.updated_at DESC NULLS LAST
     ON CONFLICT (login) DO NOTHING`,
     [idsOf(scope), allowed],
   );

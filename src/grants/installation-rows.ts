@@ -17,7 +17,10 @@ export async function existingRows(
   return new Set(rows.map(({ id }) => id));
 }
 
-/** @returns the ids of the rows of each pair, whoever inserted them, by installation and user with a space between */
+/** Of a pair, in what `findRows` returns. */
+export const keyOf = ({ userId, installationId }: Pair) => `${installationId} ${userId}`;
+
+/** @returns the ids of the rows of each pair, whoever inserted them */
 export async function findRows(
   manager: EntityManager,
   pairs: readonly Pair[],
@@ -44,6 +47,8 @@ const FACTS: Record<string, string> = {
   github_account_type: 'account_type',
   github_account_avatar_url: 'account_avatar_url',
 };
+
+const UNIQUE_OBSTACLE = 'another row has a value that is unique in github_app_installation';
 
 /** Inserts a row for each pair; where one cannot be inserted, its link says why. */
 export async function insertRows(manager: EntityManager, pairs: readonly Pair[]): Promise<void> {
@@ -91,8 +96,7 @@ async function insert(
       ? `CASE WHEN f.${FACTS[name]} < 2147483648 THEN f.${FACTS[name]}::integer END`
       : `f.${FACTS[name]}::${type}`;
   });
-  // Rows of another program that are inserted meanwhile are foreign, where a unique key finds them.
-  const rows: Pair[] = await manager.query(
+  const rows: (Pair & { rowId: string })[] = await manager.query(
     `INSERT INTO github_app_installation (${['neptun_user_id', 'github_installation_id', ...given].join(', ')})
     SELECT ${[`p.user_id::${typeOf(table, 'neptun_user_id')}`, `p.installation_id::${typeOf(table, 'github_installation_id')}`, ...values].join(', ')}
     FROM unnest($1::text[], $2::bigint[]) AS p (user_id, installation_id)
@@ -106,8 +110,14 @@ async function insert(
     `UPDATE github_link l SET row_id = p.row_id, hidden_at = NULL, obstacle = NULL
     FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS p (user_id, installation_id, row_id)
     WHERE l.user_id = p.user_id AND l.installation_id = p.installation_id`,
-    [...columnsOf(rows), rows.map((row) => (row as Pair & { rowId: string }).rowId)],
+    [...columnsOf(rows), rows.map(({ rowId }) => rowId)],
   );
+  const inserted = new Set(rows.map(keyOf));
+  const conflicting = pairs.filter((pair) => !inserted.has(keyOf(pair)));
+  // A row of another program that was inserted meanwhile is foreign; any other has what must be unique.
+  const foreign = await findRows(manager, conflicting);
+  for (const pair of conflicting.filter((pair) => !foreign.has(keyOf(pair))))
+    await storeObstacle(manager, pair, UNIQUE_OBSTACLE);
 }
 
 function obstacleOf(table: RowTable, { userId, installationId }: Pair): string | null {

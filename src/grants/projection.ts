@@ -5,6 +5,7 @@ import {
   findRows,
   hideOrDelete,
   insertRows,
+  keyOf,
 } from './installation-rows.js';
 import { columnsOf, type Pair, updateLinks } from './pairs.js';
 import { conditionOf, idsOf, type Scope } from './scope.js';
@@ -75,8 +76,12 @@ export async function project(
 
   const lacking = kept.filter(({ isWanted, rowId }) => isWanted && rowId === null);
   const foreign = await findRows(manager, lacking);
-  const isForeign = ({ userId, installationId }: Pair) =>
-    foreign.has(`${installationId} ${userId}`);
+  const isForeign = (pair: Pair) => foreign.has(keyOf(pair));
+  await updateLinks(
+    manager,
+    lacking.filter((link) => link.obstacle !== null && isForeign(link)),
+    'obstacle = NULL',
+  );
   await insertRows(
     manager,
     lacking.filter((link) => !isForeign(link)),

@@ -162,6 +162,36 @@ describeOnPostgres('On tables of the web application’s own migrations', () => 
     expect(await listOf('4')).toEqual([]);
   });
 
+  test('a row that a unique key refuses is explained, and inserted when its place is free', async () => {
+    const { world, actions, app } = github;
+    const me = world.addAccount('second', 'User');
+    const organization = world.addAccount('unique');
+    world.membersOf(organization).add(me);
+    const { id } = actions.install(app, organization);
+    await world.deliveries.settled();
+    await server.sql(
+      `ALTER TABLE github_app_installation ADD CONSTRAINT one_user UNIQUE (github_installation_id)`,
+    );
+    await server.sql(
+      `INSERT INTO github_app_installation 
+        (neptun_user_id, github_installation_id, github_account_id, github_account_name, github_account_type, github_account_avatar_url)
+      VALUES (7, $1, 1, 'unique', 'Organization', '')`,
+      [id],
+    );
+    world.signedIn = me;
+    expect((await connect('6')).text).toContain('the database refuses it');
+    expect(await listOf('6')).toEqual([]);
+    const { stdout } = await cli(['github', 'explain', '--user', '6'], {
+      ...database.env,
+      ...env,
+      SESSION_PASSWORD: 'x'.repeat(32),
+    });
+    expect(stdout).toMatch(/its row could not be inserted: another row has a value that is unique/);
+    await server.sql('ALTER TABLE github_app_installation DROP CONSTRAINT one_user');
+    expect((await connect('6')).text).toContain('unique</dt><dd>in your list');
+    expect(await listOf('6')).toMatchObject([{ github_installation_id: String(id) }]);
+  });
+
   test('an installation beyond 2^31 keeps its evidence, and the explanation says what is wrong', async () => {
     const { world, actions, app } = github;
     const me = world.addAccount('far', 'User');
@@ -174,7 +204,7 @@ describeOnPostgres('On tables of the web application’s own migrations', () => 
     world.installations.set(one.id, one);
     world.signedIn = me;
     const { text } = await connect('5');
-    expect(text).toContain('the database cannot hold it');
+    expect(text).toContain('the database refuses it');
     expect(await listOf('5')).toEqual([]);
     const { stdout } = await cli(['github', 'explain', '--user', '5'], {
       ...database.env,

@@ -234,7 +234,7 @@ const STATES: Record<ProvedState['state'], string> = {
   declined: 'not in your list, as you have unlinked it',
   'not-served': 'not in your list: this server does not serve the account',
   'not-insertable':
-    'not in your list: the database cannot hold it. Tell the operator of this server',
+    'not in your list: the database refuses it. Tell the operator of this server',
   gone: 'not in your list: it was uninstalled, or your access has ended',
 };
 
