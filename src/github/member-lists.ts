@@ -32,6 +32,8 @@ const SELECT_INSTALLATION = `
     AND deleted_at IS NULL AND missing_since IS NULL AND suspended_at IS NULL
   ORDER BY id LIMIT 1`;
 
+/** As a text, as the types of Octokit's own routes lack a signal. */
+const MEMBERS: string = 'GET /orgs/{org}/members';
 /** Answers where the installation has just gone, or its account has another name: what is known will say so soon. */
 const OUTDATED = [401, 404];
 
@@ -49,19 +51,19 @@ export class MemberLists {
     while (!signal.aborted) {
       const [[due]]: [Due[]] = await dataSource.query(CLAIM);
       if (!due) return;
-      await this.#list(due);
+      await this.#list(due, signal);
     }
   }
 
   /** What fails is due again after the lease. */
-  async #list({ accountId, version }: Due): Promise<void> {
+  async #list({ accountId, version }: Due, signal: AbortSignal): Promise<void> {
     const { dataSource, grants, onFailure } = this.#options;
     const [installation]: { id: string; login: string }[] = await dataSource.query(
       SELECT_INSTALLATION,
       [accountId],
     );
     try {
-      const members = installation && (await this.#fetch(installation));
+      const members = installation && (await this.#fetch(installation, signal));
       if (!members) return await this.#setDue(accountId, LATER);
       const isWritten = await repeatedTransaction(dataSource, (manager) =>
         grants.setMembers(manager, accountId, members, version),
@@ -69,18 +71,22 @@ export class MemberLists {
       if (!isWritten) await this.#setDue(accountId, 'now');
     } catch (error) {
       const { status } = error as { status?: number };
-      if (!OUTDATED.includes(status ?? 0)) onFailure(error, accountId);
+      if (!OUTDATED.includes(status ?? 0) && !signal.aborted) onFailure(error, accountId);
     }
   }
 
   /** @returns `null`: the installation may not list them */
-  async #fetch({ id, login }: { id: string; login: string }): Promise<string[] | null> {
+  async #fetch(
+    { id, login }: { id: string; login: string },
+    signal: AbortSignal,
+  ): Promise<string[] | null> {
     const client = await this.#options.clients.ofInstallation(id);
     const ids = new Set<string>();
     try {
-      for await (const { data } of client.paginate.iterator('GET /orgs/{org}/members', {
+      for await (const { data } of client.paginate.iterator(MEMBERS, {
         org: login,
         per_page: 100,
+        request: { signal },
       })) {
         for (const member of objectsOf(data)) {
           const githubId = idOf(member.id);

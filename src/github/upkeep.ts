@@ -14,56 +14,91 @@ export interface UpkeepOptions {
 
 /** Milliseconds: an ended proof hides its installation within it. */
 const INTERVAL = 1_000;
-/** Users that are settled in one transaction. */
+/** Links that are settled in one transaction. */
 const CHUNK = 100;
 
 const SELECT_ENDED = `
-  SELECT DISTINCT user_id AS "userId" FROM (
-    SELECT user_id FROM github_link
-    WHERE ends_at <= now() AND row_id IS NOT NULL AND hidden_at IS NULL ORDER BY ends_at LIMIT ${CHUNK}) ended`;
+  SELECT user_id AS "userId" FROM github_link
+  WHERE ends_at <= now() AND row_id IS NOT NULL AND hidden_at IS NULL ORDER BY ends_at LIMIT ${CHUNK}`;
 
-/** Does what no delivery brings about: evidence ends by time, and members are listed. Each instance does it, as what is right stays as it is. */
-export class Upkeep {
-  readonly #options: UpkeepOptions;
-  readonly #ending = new AbortController();
-  #timer: NodeJS.Timeout | undefined;
+/** What is done each second, unless it goes on from before. Of failures in a row, the first is logged. */
+class Chore {
+  readonly #work: () => Promise<void>;
+  readonly #onFailure: (error: unknown) => void;
   #running: Promise<void> | null = null;
   #hasFailed = false;
 
+  constructor(work: () => Promise<void>, onFailure: (error: unknown) => void) {
+    this.#work = work;
+    this.#onFailure = onFailure;
+  }
+
+  begin(): void {
+    this.#running ??= this.#try().finally(() => {
+      this.#running = null;
+    });
+  }
+
+  async ended(): Promise<void> {
+    await this.#running;
+  }
+
+  async #try(): Promise<void> {
+    try {
+      await this.#work();
+      this.#hasFailed = false;
+    } catch (error) {
+      if (!this.#hasFailed) this.#onFailure(error);
+      this.#hasFailed = true;
+    }
+  }
+}
+
+/**
+ * Does what no delivery brings about: evidence ends by time, and members are listed. Neither waits for the other, as
+ * GitHub may not answer. Each instance does it, as what is right stays as it is.
+ */
+export class Upkeep {
+  readonly #options: UpkeepOptions;
+  readonly #ending = new AbortController();
+  readonly #chores: readonly Chore[];
+  #timer: NodeJS.Timeout | undefined;
+
   constructor(options: UpkeepOptions) {
     this.#options = options;
+    const { members, log } = options;
+    const onFailure = (error: unknown) =>
+      log.warn({ err: error }, 'who may see what could not be brought up to date');
+    this.#chores = [
+      new Chore(() => this.#settleEnded(), onFailure),
+      new Chore(async () => members?.refresh(this.#ending.signal), onFailure),
+    ];
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#run(), INTERVAL).unref();
-    this.#run();
+    this.#timer = setInterval(() => this.#begin(), INTERVAL).unref();
+    this.#begin();
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#ending.abort();
-    await this.#running;
+    await Promise.all(this.#chores.map((chore) => chore.ended()));
   }
 
-  #run(): void {
-    this.#running ??= this.#work().finally(() => {
-      this.#running = null;
-    });
+  #begin(): void {
+    for (const chore of this.#chores) chore.begin();
   }
 
-  async #work(): Promise<void> {
-    const { dataSource, grants, log } = this.#options;
-    try {
+  /** Of many that end at once, as after a day on which all have connected, chunk after chunk. */
+  async #settleEnded(): Promise<void> {
+    const { dataSource, grants } = this.#options;
+    for (let count = CHUNK; count === CHUNK && !this.#ending.signal.aborted; ) {
       const ended: { userId: string }[] = await dataSource.query(SELECT_ENDED);
-      const users = ended.map(({ userId }) => userId);
-      if (users.length > 0)
+      count = ended.length;
+      const users = [...new Set(ended.map(({ userId }) => userId))];
+      if (count > 0)
         await repeatedTransaction(dataSource, (manager) => grants.settle(manager, { users }));
-      await this.#options.members?.refresh(this.#ending.signal);
-      this.#hasFailed = false;
-    } catch (error) {
-      if (!this.#hasFailed)
-        log.warn({ err: error }, 'who may see what could not be brought up to date');
-      this.#hasFailed = true;
     }
   }
 }

@@ -80,6 +80,29 @@ describeOnEachDatabase('What a user sees rests on evidence:', (kind) => {
     await until(async () => (await seenBy(user)).length === 0);
   });
 
+  test('proofs of a thousand users that end at once hide what they showed at once', async () => {
+    // Nothing else concerns it.
+    const id = scene().github.world.nextId();
+    const name = `many-${randomUUID()}-`;
+    const users = `SELECT '${name}' || n FROM generate_series(1, 1000) n`;
+    const past = "now() - interval '1 second'";
+    await sql(`INSERT INTO neptun_user (id) ${users}`);
+    await sql(
+      `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
+      SELECT id, ${id} FROM (${users}) u (id)`,
+    );
+    await sql(
+      `INSERT INTO github_grant (user_id, installation_id, kind, proved_at, expires_at, repository_ids)
+      SELECT id, ${id}, 'own_proof', ${past}, ${past}, '{}' FROM (${users}) u (id)`,
+    );
+    const rows = `FROM github_app_installation WHERE github_installation_id = ${id}`;
+    await sql(
+      `INSERT INTO github_link (user_id, installation_id, row_id, ends_at)
+      SELECT neptun_user_id, ${id}, id, ${past} ${rows}`,
+    );
+    await until(async () => (await sql(`SELECT ${rows}`)).length === 0, 6_000);
+  });
+
   /** By another clock than that of the test. */
   async function expire(userId: string) {
     const past = "now() - interval '1 second'";

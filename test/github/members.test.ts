@@ -52,6 +52,28 @@ describeOnEachDatabase('Members of an organization', (kind) => {
     ]);
   });
 
+  test('hold up no proof that ends, while GitHub does not answer', async () => {
+    const { github, organization, connect, person, listOf, sql } = scene();
+    const me = await person();
+    const one = await organization(me.github);
+    await connect(me);
+    expect(await listOf(me)).toEqual([String(one.id)]);
+    let asked = 0;
+    github.fault(({ path }) => {
+      if (!path.endsWith('/members')) return undefined;
+      asked += 1;
+      return { delay: 10_000 };
+    });
+    await begin();
+    await scene().organization();
+    await until(() => asked > 0);
+    const end = "now() - interval '1 second'";
+    await sql(`UPDATE github_grant SET expires_at = ${end} WHERE user_id = $1`, [me.userId]);
+    await sql(`UPDATE github_link SET ends_at = ${end} WHERE user_id = $1`, [me.userId]);
+    await until(async () => (await listOf(me)).length === 0, 4_000);
+    github.fault(null);
+  });
+
   test('who have left without an event do not see it after the next list, whatever they proved', async () => {
     const me = await begin();
     const { account } = await scene().organization(me.github);

@@ -233,8 +233,7 @@ const STATES: Record<ProvedState['state'], string> = {
   suspended: 'in your list; suspended at GitHub, until it is unsuspended there',
   declined: 'not in your list, as you have unlinked it',
   'not-served': 'not in your list: this server does not serve the account',
-  'not-insertable':
-    'not in your list: the database refuses it. Tell the operator of this server',
+  'not-insertable': 'not in your list: the database refuses it. Tell the operator of this server',
   gone: 'not in your list: it was uninstalled, or your access has ended',
 };
 
