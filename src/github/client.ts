@@ -118,6 +118,12 @@ export function rateLimitOf(error: unknown): number | null {
   return seconds > 0 ? Math.min(seconds, RATE_LIMIT_WINDOW) : null;
 }
 
+/** Whether GitHub refused the App itself, not one of its installations, whose rate limits are their own. */
+export function isOfApp(error: unknown): boolean {
+  const { url = '' } = (error as { request?: { url?: string } }).request ?? {};
+  return /\/app(\/|$)/.test(url);
+}
+
 /** A redirect might lead the App's token to another host. */
 function fetchFromGithub(url: string, init: RequestInit): Promise<Response> {
   const signals = [init.signal, AbortSignal.timeout(REQUEST_TIMEOUT)].filter((signal) => !!signal);

@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import { repeatedTransaction } from '../database/repeated-transaction.js';
 import type { Grants } from '../grants/grants.js';
 import { LATER } from '../grants/members.js';
-import { type GithubClients, rateLimitOf } from './client.js';
+import { type GithubClients, isOfApp, rateLimitOf } from './client.js';
 import { idOf, objectsOf } from './from-github.js';
 
 export interface MemberListsOptions {
@@ -45,7 +45,11 @@ export class MemberLists {
     this.#options = options;
   }
 
-  /** Until none is due. */
+  /**
+   * Until none is due.
+   *
+   * @throws {RequestError} of Octokit, where GitHub refuses the App itself, for whichever list
+   */
   async refresh(signal: AbortSignal): Promise<void> {
     const { dataSource } = this.#options;
     while (!signal.aborted) {
@@ -55,7 +59,7 @@ export class MemberLists {
     }
   }
 
-  /** What fails is due again after the lease. */
+  /** What fails is due again after the lease, or when GitHub wants to be asked again. */
   async #list({ accountId, version }: Due, signal: AbortSignal): Promise<void> {
     const { dataSource, grants, onFailure } = this.#options;
     const [installation]: { id: string; login: string }[] = await dataSource.query(
@@ -71,6 +75,10 @@ export class MemberLists {
       if (!isWritten) await this.#setDue(accountId, 'now');
     } catch (error) {
       const { status } = error as { status?: number };
+      const wait = rateLimitOf(error);
+      if (isOfApp(error) && (status === 401 || wait !== null)) throw error;
+      if (wait !== null)
+        await this.#setDue(accountId, new Date(Date.now() + wait * 1000).toISOString());
       if (!OUTDATED.includes(status ?? 0) && !signal.aborted) onFailure(error, accountId);
     }
   }

@@ -5,7 +5,7 @@ import { repeatedTransaction } from '../database/repeated-transaction.js';
 import type { Grants } from '../grants/grants.js';
 import { InstallationFact } from '../installations/installation-fact.entity.js';
 import { type AppRefusedError, refusalOf } from './app.js';
-import { type GithubClients, rateLimitOf } from './client.js';
+import { type GithubClients, isOfApp, rateLimitOf } from './client.js';
 import { fetchTruth } from './fetch-truth.js';
 import { OneAtATime } from './one-at-a-time.js';
 import type { Truth } from './truth.js';
@@ -259,10 +259,4 @@ export class Refetcher {
 
 function isUnauthorized(error: unknown): error is { status: 401 } {
   return (error as { status?: unknown }).status === 401;
-}
-
-/** Whether GitHub refused the App itself, not one of its installations, whose rate limits are their own. */
-function isOfApp(error: unknown): boolean {
-  const { url = '' } = (error as { request?: { url?: string } }).request ?? {};
-  return /\/app(\/|$)/.test(url);
 }

@@ -21,19 +21,31 @@ const SELECT_ENDED = `
   SELECT user_id AS "userId" FROM github_link
   WHERE ends_at <= now() AND row_id IS NOT NULL AND hidden_at IS NULL ORDER BY ends_at LIMIT ${CHUNK}`;
 
+/** Seconds that GitHub is left alone after it has refused the App. */
+const REFUSED_PAUSE = 60;
+
 /** What is done each second, unless it goes on from before. Of failures in a row, the first is logged. */
 class Chore {
   readonly #work: () => Promise<void>;
   readonly #onFailure: (error: unknown) => void;
+  readonly #pause: number;
   #running: Promise<void> | null = null;
   #hasFailed = false;
+  #pausedUntil = 0;
 
-  constructor(work: () => Promise<void>, onFailure: (error: unknown) => void) {
+  constructor(
+    work: () => Promise<void>,
+    onFailure: (error: unknown) => void,
+    /** Seconds after a failure. */
+    pause = 0,
+  ) {
     this.#work = work;
     this.#onFailure = onFailure;
+    this.#pause = pause;
   }
 
   begin(): void {
+    if (performance.now() < this.#pausedUntil) return;
     this.#running ??= this.#try().finally(() => {
       this.#running = null;
     });
@@ -50,6 +62,7 @@ class Chore {
     } catch (error) {
       if (!this.#hasFailed) this.#onFailure(error);
       this.#hasFailed = true;
+      this.#pausedUntil = performance.now() + 1000 * this.#pause;
     }
   }
 }
@@ -71,7 +84,7 @@ export class Upkeep {
       log.warn({ err: error }, 'who may see what could not be brought up to date');
     this.#chores = [
       new Chore(() => this.#settleEnded(), onFailure),
-      new Chore(async () => members?.refresh(this.#ending.signal), onFailure),
+      new Chore(async () => members?.refresh(this.#ending.signal), onFailure, REFUSED_PAUSE),
     ];
   }
 

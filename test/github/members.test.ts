@@ -1,4 +1,8 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
+import { IsNull, Not } from 'typeorm';
+import { AppState } from '../../src/github/app-state.entity.js';
 import { GithubMemberList } from '../../src/grants/member-list.entity.js';
 import { until } from '../cli/process.js';
 import { type ConnectScene, type Person, useConnectScene } from '../helpers/connect.js';
@@ -132,5 +136,36 @@ describeOnEachDatabase('Members of an organization', (kind) => {
     await github.world.deliveries.settled();
     await listed(account.id);
     expect(await scene().listOf(me)).toEqual([]);
+  });
+});
+
+describeOnEachDatabase('Members of many organizations', (kind) => {
+  // Of its own, as GitHub is left alone for a minute afterwards.
+  const scene = useConnectScene(kind);
+
+  test('are not asked for, organization by organization, while GitHub refuses the key', async () => {
+    const { github, sql } = scene();
+    const { world, actions, app } = github;
+    github.app.permissions = LISTING;
+    const { manager } = scene().server.database.dataSource;
+    await until(() => manager.existsBy(AppState, { syncedAt: Not(IsNull()) }));
+    let refused = 0;
+    github.fault(({ path }) => {
+      if (!path.startsWith('/app')) return undefined;
+      // Refetches and syncs end before they ask for a token.
+      if (path.endsWith('/access_tokens')) refused += 1;
+      return { status: 401 };
+    });
+    for (let n = 0; n < 30; n++) {
+      const { account } = actions.install(app, world.addAccount(`refused-${randomUUID()}`));
+      await world.deliveries.settled();
+      await sql('INSERT INTO github_member_list (account_id, due_at) VALUES ($1, now())', [
+        account.id,
+      ]);
+    }
+    await until(() => refused > 0);
+    await sleep(2_500);
+    github.fault(null);
+    expect(refused).toBe(1);
   });
 });
