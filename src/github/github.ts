@@ -145,6 +145,7 @@ export class Github {
       ]),
     );
     this.#description?.close();
+    this.#sightings.close();
     await Promise.race([ended, sleep(STOP_TIMEOUT, undefined, { ref: false })]);
   }
 

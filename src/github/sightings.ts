@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import type { DataSource } from 'typeorm';
+import { isPassing } from '../database/availability.js';
 import { repeatedTransaction } from '../database/repeated-transaction.js';
 import type { Grants } from '../grants/grants.js';
 
@@ -11,48 +12,63 @@ export interface SightingsOptions {
   log: Pick<FastifyBaseLogger, 'debug'>;
 }
 
-/** Users whose account is known to be kept already. */
+/** Users whose account is known to be kept already, and those who wait for it: as many as sessions are remembered. */
 const REMEMBERED = 20_000;
-/** What exceeds it is seen again when the session is opened the next time. */
-const WAITING = 1_000;
+/** Milliseconds until another try, where nothing can be written for the moment. */
+const PAUSE = 1_000;
 
-/** Keeps which GitHub account a user has, as sessions say, one after the other and outside the way of reads. */
+/**
+ * Keeps which GitHub account a user has, as sessions say, one after the other and outside the way of reads. A session
+ * that is remembered says it once: what cannot be written, as before the tables are there, waits.
+ */
 export class Sightings {
   readonly #options: SightingsOptions;
   readonly #seen = new LRUCache<string, string>({ max: REMEMBERED });
   readonly #waiting = new Map<string, string>();
   #isWriting = false;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: SightingsOptions) {
     this.#options = options;
   }
 
   add(userId: string, githubId: string): void {
-    if (this.#seen.get(userId) === githubId || this.#waiting.size >= WAITING) return;
+    if (this.#seen.get(userId) === githubId || this.#waiting.size >= REMEMBERED) return;
     this.#waiting.set(userId, githubId);
     if (!this.#isWriting) void this.#write();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#waiting.clear();
   }
 
   async #write(): Promise<void> {
     this.#isWriting = true;
     for (const [userId, githubId] of this.#waiting) {
-      this.#waiting.delete(userId);
-      await this.#keep(userId, githubId);
+      if (!(await this.#keep(userId, githubId))) {
+        this.#timer = setTimeout(() => void this.#write(), PAUSE).unref();
+        return;
+      }
+      if (this.#waiting.get(userId) === githubId) this.#waiting.delete(userId);
     }
     this.#isWriting = false;
   }
 
-  async #keep(userId: string, githubId: string): Promise<void> {
+  /** @returns whether it is settled: another try would not help */
+  async #keep(userId: string, githubId: string): Promise<boolean> {
     const { grants, dataSource: current, log } = this.#options;
     const dataSource = current();
-    if (!dataSource) return;
+    if (!dataSource) return false;
     try {
       await repeatedTransaction(dataSource, (manager) =>
         grants.see(manager, userId, { id: githubId, login: null }),
       );
       this.#seen.set(userId, githubId);
+      return true;
     } catch (error) {
       log.debug({ err: error }, 'the GitHub account of a user could not be kept');
+      return !isPassing(error);
     }
   }
 }

@@ -10,7 +10,7 @@ import {
 } from '../helpers/databases.js';
 import { startGithub, type TestGithub } from '../helpers/github.js';
 import { execute, tablesOf } from '../helpers/other-tables.js';
-import { json, startTestServer } from '../helpers/server.js';
+import { cookieOfGithubUser, json, startTestServer } from '../helpers/server.js';
 
 const ends: (() => Promise<void>)[] = [];
 /** In the order of their use, also after a failure. */
@@ -121,11 +121,21 @@ describeOnPostgres('On tables of another program', () => {
     const server = await start(database, github);
     await until(() => server.logged('What GitHub says is not kept'));
     expect(server.logged('run npm run cli -- migrate --adopt')).toBe(1);
+    await server.sql("INSERT INTO neptun_user (id, primary_email) VALUES (17, 'a@example.com')");
+    // The session is opened once, and remembered.
+    const cookie = await cookieOfGithubUser('17', 99);
+    const url = `${server.url}/api/users/17/installations`;
+    expect((await fetch(url, { headers: { cookie } })).status).toBe(200);
     expect((await cli(['migrate', '--adopt'], database.env)).code).toBe(0);
     await until(() => server.logged('synced with GitHub'));
     expect(server.logged('What GitHub says is not kept')).toBe(1);
     const [id] = github.world.installations.keys();
-    await server.sql("INSERT INTO neptun_user (id, primary_email) VALUES (17, 'a@example.com')");
+    await until(
+      async () => (await server.sql('SELECT FROM github_identity WHERE github_id = 99')).length > 0,
+    );
+    expect(await server.sql('SELECT user_id, source FROM github_identity')).toEqual([
+      { user_id: '17', source: 'session' },
+    ]);
     await server.sql(
       'INSERT INTO github_app_installation (neptun_user_id, github_installation_id) VALUES (17, $1)',
       [id],

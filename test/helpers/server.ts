@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll } from '@jest/globals';
 import type { FastifyBaseLogger } from 'fastify';
+import { defaults, seal } from 'iron-webcrypto';
 import { loadConfig } from '../../src/config.js';
 import { type RunningServer, startServer } from '../../src/server.js';
 import { sealSession } from '../../src/session/seal-session.js';
@@ -32,6 +33,13 @@ export interface TestServer extends RunningServer {
 /** The `Cookie` header of a signed-in user. */
 export async function cookieOf(userId: string, password = PASSWORD): Promise<string> {
   return `${SESSION_COOKIE}=${await sealSession(userId, password, 0)}`;
+}
+
+/** Of a session that names the user's account at GitHub, as the web application seals it. */
+export async function cookieOfGithubUser(userId: string, githubId: number): Promise<string> {
+  const user = { id: userId, oauth: { github: { github_id: githubId } } };
+  const session = { id: randomUUID(), createdAt: Date.now(), data: { user } };
+  return `${SESSION_COOKIE}=${await seal(session, PASSWORD, defaults)}`;
 }
 
 export const json = (response: Response): Promise<any> => response.json();
