@@ -91,7 +91,7 @@ export async function startServer(
   const sessions = new SessionReader({
     passwords,
     maxAge: config.sessionMaxAge,
-    ...(github && { onGithubId: (userId, githubId) => github.see(userId, githubId) }),
+    ...(github && { onUser: (userId, githubId) => github.see(userId, githubId) }),
   });
   const demo = createDemo(config, { database, sessions, password });
   const webhooks = github?.webhooks ?? null;

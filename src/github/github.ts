@@ -117,8 +117,8 @@ export class Github {
     this.#refetcher?.wake();
   }
 
-  /** A session says which GitHub account its user has. */
-  see(userId: string, githubId: string): void {
+  /** A session says which GitHub account its user has, or nothing of it. */
+  see(userId: string, githubId: string | null): void {
     this.#sightings.add(userId, githubId);
   }
 

@@ -24,7 +24,7 @@ const PAUSE = 1_000;
 export class Sightings {
   readonly #options: SightingsOptions;
   readonly #seen = new LRUCache<string, string>({ max: REMEMBERED });
-  readonly #waiting = new Map<string, string>();
+  readonly #waiting = new Map<string, string | null>();
   #isWriting = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -32,9 +32,11 @@ export class Sightings {
     this.#options = options;
   }
 
-  add(userId: string, githubId: string): void {
-    if (this.#seen.get(userId) === githubId || this.#waiting.size >= REMEMBERED) return;
-    this.#waiting.set(userId, githubId);
+  /** @param githubId `null`: the session does not say; the web application's table may */
+  add(userId: string, githubId: string | null): void {
+    const isSeen = githubId !== null && this.#seen.get(userId) === githubId;
+    if (isSeen || this.#waiting.size >= REMEMBERED) return;
+    this.#waiting.set(userId, githubId ?? this.#waiting.get(userId) ?? null);
     if (!this.#isWriting) void this.#write();
   }
 
@@ -56,15 +58,15 @@ export class Sightings {
   }
 
   /** @returns whether it is settled: another try would not help */
-  async #keep(userId: string, githubId: string): Promise<boolean> {
+  async #keep(userId: string, githubId: string | null): Promise<boolean> {
     const { grants, dataSource: current, log } = this.#options;
     const dataSource = current();
     if (!dataSource) return false;
     try {
       await repeatedTransaction(dataSource, (manager) =>
-        grants.see(manager, userId, { id: githubId, login: null }),
+        grants.see(manager, userId, githubId === null ? null : { id: githubId, login: null }),
       );
-      this.#seen.set(userId, githubId);
+      if (githubId !== null) this.#seen.set(userId, githubId);
       return true;
     } catch (error) {
       log.debug({ err: error }, 'the GitHub account of a user could not be kept');

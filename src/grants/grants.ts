@@ -22,9 +22,11 @@ export class Grants {
     return settle(manager, scope, this.rules);
   }
 
-  /** A session says which account its user has. */
-  async see(manager: EntityManager, userId: string, github: GithubUser): Promise<void> {
-    const { isNew } = await bind(manager, userId, github, 'session');
+  /** @param github the account of the user, as a session says; `null`: it does not, but the web application's table may */
+  async see(manager: EntityManager, userId: string, github: GithubUser | null): Promise<void> {
+    const isNew = github
+      ? (await bind(manager, userId, github, 'session')).isNew
+      : (await importAccounts(manager, { userId })).length > 0;
     if (isNew) await this.settle(manager, { users: [userId] });
   }
 

@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { holdsId } from '../database/column-types.js';
 import { GithubIdentity, type IdentitySource } from './identity.entity.js';
 
 /** A GitHub account, by its id. */
@@ -9,9 +10,11 @@ export interface GithubUser {
 
 /** The web application's own table of accounts, where this database has it and this role may read it. */
 const OAUTH_ACCOUNTS = 'neptun_user_oauth_account';
-const HAS_OAUTH_ACCOUNTS = `
-  SELECT to_regclass('${OAUTH_ACCOUNTS}') IS NOT NULL
-    AND has_table_privilege(to_regclass('${OAUTH_ACCOUNTS}'), 'SELECT') AS has`;
+/** Of the column of users. */
+const SELECT_TYPE = `
+  SELECT format_type(atttypid, NULL) AS type FROM pg_attribute
+  WHERE attrelid = to_regclass('${OAUTH_ACCOUNTS}') AND attname = 'neptun_user_id' AND NOT attisdropped
+    AND has_table_privilege(attrelid, 'SELECT')`;
 /** Of several accounts of a user, none is chosen: the session or a proof says which. */
 const importSql = (condition: string) => `
   INSERT INTO github_identity (user_id, github_id, source)
@@ -54,23 +57,34 @@ export async function identityOf(
   return manager.findOneBy(GithubIdentity, { userId });
 }
 
-/** Keeps what the web application knows: of a user, of GitHub accounts, or all. @returns users that are bound now */
+/** Keeps what the web application knows: of a user, or of GitHub accounts. @returns users that are bound now */
 export async function importAccounts(
   manager: EntityManager,
-  of: { userId: string } | { githubIds: readonly string[] } | 'all',
+  of: { userId: string } | { githubIds: readonly string[] },
 ): Promise<string[]> {
-  const [{ has }] = await manager.query(HAS_OAUTH_ACCOUNTS);
-  if (!has) return [];
-  const [condition, values] =
-    of === 'all'
-      ? ['neptun_user_id IS NOT NULL', []]
-      : 'userId' in of
-        ? ['neptun_user_id::text = $1', [of.userId]]
-        : [
-            `neptun_user_id IN (
-              SELECT neptun_user_id FROM ${OAUTH_ACCOUNTS} WHERE oauth_user_id::text = ANY($1::text[]))`,
-            [of.githubIds],
-          ];
-  const rows: { userId: string }[] = await manager.query(importSql(condition), values);
+  const [column]: { type: string }[] = await manager.query(SELECT_TYPE);
+  if (!column || ('userId' in of && !holdsId(column.type, of.userId))) return [];
+  const [condition, value] =
+    'userId' in of
+      ? [`neptun_user_id = $1::${column.type}`, of.userId]
+      : [
+          `neptun_user_id IN (
+            SELECT neptun_user_id FROM ${OAUTH_ACCOUNTS} WHERE oauth_user_id::text = ANY($1::text[]))`,
+          of.githubIds,
+        ];
+  const rows: { userId: string }[] = await manager.query(importSql(condition), [value]);
   return rows.map(({ userId }) => userId);
+}
+
+/** The same, of users who have installed an App on their own account. */
+export async function importOwners(
+  manager: EntityManager,
+  installations: readonly string[],
+): Promise<void> {
+  const owners: { id: string }[] = await manager.query(
+    `SELECT DISTINCT account_id::text AS id FROM github_fact_installation
+    WHERE id = ANY($1::bigint[]) AND account_type = 'User' AND account_id IS NOT NULL`,
+    [installations],
+  );
+  if (owners.length > 0) await importAccounts(manager, { githubIds: owners.map(({ id }) => id) });
 }

@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { resolveAllowed } from './allowed-accounts.js';
 import { deriveGrants } from './derived-grants.js';
+import { importOwners } from './identities.js';
 import { project } from './projection.js';
 import { conditionOf, idsOf, type Scope } from './scope.js';
 
@@ -36,6 +37,7 @@ export async function settle(
 }
 
 async function settleChunk(manager: EntityManager, scope: Scope, rules: GrantRules): Promise<void> {
+  if ('installations' in scope) await importOwners(manager, scope.installations);
   await lockInstallations(manager, scope);
   await resolveAllowed(manager, scope, rules.allowedAccounts);
   await deriveGrants(manager, scope, rules.proofDays);

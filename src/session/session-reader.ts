@@ -25,8 +25,8 @@ export interface SessionReaderOptions {
   /** Seconds since a session's `createdAt`; `null`: only the seal's own expiry counts. */
   maxAge: number | null;
   now?: () => number;
-  /** A valid session says which GitHub account its user has. Called when it is opened, not with each request. */
-  onGithubId?: (userId: string, githubId: string) => void;
+  /** A valid session says which GitHub account its user has, or nothing of it. Called when it is opened. */
+  onUser?: (userId: string, githubId: string | null) => void;
 }
 
 /** Caches sessions, as opening a seal costs more than the rest of a request, apart from rejections, which could evict them. */
@@ -34,17 +34,17 @@ export class SessionReader {
   readonly #passwords: readonly string[];
   readonly #maxAgeMs: number | null;
   readonly #now: () => number;
-  readonly #onGithubId: ((userId: string, githubId: string) => void) | undefined;
+  readonly #onUser: SessionReaderOptions['onUser'];
   readonly #opened = new LRUCache<string, OpenedSession>({ max: REMEMBERED_SESSIONS });
   readonly #rejected = new LRUCache<string, Rejection>({ max: REMEMBERED_REJECTIONS });
   readonly #usual = new OpeningQueue(USUAL_QUEUE);
   readonly #slow = new OpeningQueue(SLOW_QUEUE);
 
-  constructor({ passwords, maxAge, now = Date.now, onGithubId }: SessionReaderOptions) {
+  constructor({ passwords, maxAge, now = Date.now, onUser }: SessionReaderOptions) {
     this.#passwords = passwords;
     this.#maxAgeMs = maxAge === null ? null : maxAge * 1000;
     this.#now = now;
-    this.#onGithubId = onGithubId;
+    this.#onUser = onUser;
   }
 
   /** `null`: anonymous, as for any seal that cannot be opened. Never rejects. */
@@ -95,8 +95,7 @@ export class SessionReader {
       const endsAt = Math.min(sealEndsAt, ageEndsAt(payload, this.#maxAgeMs));
       const session = { viewer: { id }, rejection: null, endsAt };
       this.#opened.set(key, session);
-      const githubId = githubIdOf(payload);
-      if (githubId !== null && this.#now() < endsAt) this.#onGithubId?.(id, githubId);
+      if (this.#now() < endsAt) this.#onUser?.(id, githubIdOf(payload));
       return session;
     }
     const rejection = payload === undefined ? 'forged' : 'nobody';

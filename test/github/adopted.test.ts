@@ -117,6 +117,43 @@ describeOnPostgres('On tables of the web application’s own migrations', () => 
     ).toEqual([]);
   });
 
+  test('an owner who signs up later is found by the table of accounts, whatever the session says', async () => {
+    const { world, actions, app } = github;
+    const me = world.addAccount('owner', 'User');
+    const one = actions.install(app, me);
+    await world.deliveries.settled();
+    await server.sql('INSERT INTO neptun_user_oauth_account VALUES ($1, $2, 8)', [
+      'github',
+      String(me.id),
+    ]);
+    await until(async () => (await listOf('8')).length > 0);
+    expect(await listOf('8')).toMatchObject([{ github_installation_id: String(one.id) }]);
+  });
+
+  test('the owner of an account that only a sync has found is found by the table of accounts', async () => {
+    const { world, actions, app } = github;
+    const me = world.addAccount('synced', 'User');
+    await server.sql('INSERT INTO neptun_user_oauth_account VALUES ($1, $2, 9)', [
+      'github',
+      String(me.id),
+    ]);
+    github.hold();
+    const one = actions.install(app, me);
+    github.held.length = 0;
+    await github.release();
+    const synced = await cli(['sync', '--installation', String(one.id)], {
+      ...database.env,
+      ...env,
+      SESSION_PASSWORD: 'x'.repeat(32),
+    });
+    expect([synced.code, synced.stderr]).toEqual([0, expect.any(String)]);
+    expect(
+      await server.sql(
+        'SELECT github_installation_id AS id FROM github_app_installation WHERE neptun_user_id = 9',
+      ),
+    ).toEqual([{ id: one.id }]);
+  });
+
   test('a row that the web application refers to is hidden while its evidence has ended', async () => {
     const { world, actions, app } = github;
     const organization = world.addAccount('referred');
