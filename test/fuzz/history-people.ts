@@ -186,8 +186,10 @@ export class HistoryPeople {
     const listed = this.#listedTo(person);
     const agent = await new Agent().signIn(this.#url(), person.userId);
     const query = wanted === null ? '' : `?installation_id=${wanted}`;
-    const { url } = await agent.open(`${this.#url()}/github/connect${query}`);
-    let { status, url: at, text } = await agent.open(`${url}&as=${person.github.login}`);
+    const chooser = await agent.open(`${this.#url()}/github/connect${query}`);
+    // As the server has just begun.
+    if (chooser.status !== 200) return false;
+    let { status, url: at, text } = await agent.open(`${chooser.url}&as=${person.github.login}`);
     while (text.includes('http-equiv="refresh"'))
       ({ status, url: at, text } = await agent.open(at));
     if (status !== 200) return false;
