@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type DataSource, type EntityManager, MoreThan } from 'typeorm';
 import type { Grants } from '../grants/grants.js';
-import { markMembersListable } from '../grants/members.js';
+import { markMembersDue, markMembersListable } from '../grants/members.js';
 import type { InstallationFact } from '../installations/installation-fact.entity.js';
 import { RepositoryFact } from '../repositories/repository-fact.entity.js';
 import { isOlder } from './effect.js';
@@ -113,7 +113,9 @@ export async function writeTruth(
     await grants.settle(manager, { installations: [id] });
     const { accountId, accountType, permissions, suspendedAt } = installation;
     const isListable = accountType === 'Organization' && permissions?.members && !suspendedAt;
-    if (accountId && isListable) await markMembersListable(manager, accountId);
+    // Of a suspended one, no event tells who has left meanwhile.
+    const mark = row.suspendedAt ? markMembersDue : markMembersListable;
+    if (accountId && isListable) await mark(manager, accountId);
     return changes;
   });
 }

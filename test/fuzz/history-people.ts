@@ -21,6 +21,8 @@ interface Person {
   proof: Proof;
   everProved: Proof;
   declined: Set<string>;
+  /** Suspended installations of organizations that the person has left: nobody is told. */
+  leftUnseen: Set<string>;
 }
 
 const TABLES =
@@ -55,6 +57,7 @@ export class HistoryPeople {
       proof: new Map(),
       everProved: new Map(),
       declined: new Set(),
+      leftUnseen: new Set(),
     }));
     for (const { userId } of this.#people)
       await this.#dataSource.query('INSERT INTO neptun_user (id) VALUES ($1)', [userId]);
@@ -72,9 +75,9 @@ export class HistoryPeople {
     const person = this.#of(pick(usersOf(accounts), other));
     if (!organization || !person) return;
     if (!this.#github.world.membersOf(organization).has(person.github)) return;
-    // A suspended one is not told: its proof lasts until the next one.
     for (const { id, suspendedAt } of this.#github.world.installationsOf(organization))
-      if (!suspendedAt) person.proof.delete(String(id));
+      if (suspendedAt) person.leftUnseen.add(String(id));
+      else person.proof.delete(String(id));
   }
 
   /** @returns whether it is a step of theirs */
@@ -119,7 +122,9 @@ export class HistoryPeople {
       const seen = await this.#seenBy(person);
       const proved = isLossless ? person.proof : person.everProved;
       const lasting = person.isKnown ? this.#withoutProof(person) : [];
-      const may = [...lasting, ...proved.keys()].filter((id) => !person.declined.has(id));
+      const may = [...lasting, ...proved.keys(), ...this.#notTold(person)].filter(
+        (id) => !person.declined.has(id),
+      );
       for (const [id, repositories] of seen) {
         expect(may).toContain(id);
         for (const repository of repositories)
@@ -141,13 +146,21 @@ export class HistoryPeople {
       const theirs = [...listed.keys(), ...this.#withoutProof(person)].filter(
         (id) => !person.declined.has(id),
       );
-      expect([...seen.keys()].sort()).toEqual([...new Set(theirs)].sort());
+      const untold = this.#notTold(person).filter((id) => !theirs.includes(id));
+      const certain = [...seen.keys()].filter((id) => !untold.includes(id));
+      expect(certain.sort()).toEqual([...new Set(theirs)].sort());
       for (const [id, repositories] of seen) {
         const { suspendedAt } = this.#github.world.installations.get(Number(id)) as Installation;
         if (!suspendedAt)
           expect([...repositories].sort()).toEqual([...(listed.get(id) ?? [])].sort());
       }
     }
+  }
+
+  /** What the person may still see, until it is suspended no more and its members can be asked for. */
+  #notTold({ leftUnseen }: Person): string[] {
+    const { installations } = this.#github.world;
+    return [...leftUnseen].filter((id) => installations.get(Number(id))?.suspendedAt);
   }
 
   #of(account: Account | undefined): Person | undefined {

@@ -88,6 +88,22 @@ describeOnEachDatabase('Members of an organization', (kind) => {
     expect(await scene().listOf(me)).toEqual([]);
   });
 
+  test('who have left while it was suspended do not see it when it is back', async () => {
+    const me = await begin();
+    const { github, organization, connect, listOf } = scene();
+    const { actions, world } = github;
+    const one = await organization(me.github);
+    await listed(one.account.id);
+    await connect(me);
+    actions.suspend(one);
+    await world.deliveries.settled();
+    actions.removeMember(one.account, me.github);
+    expect(await listOf(me)).toEqual([String(one.id)]);
+    actions.unsuspend(one);
+    await world.deliveries.settled();
+    await until(async () => (await listOf(me)).length === 0);
+  });
+
   test('are not taken for former ones where the permission is missing', async () => {
     const me = await begin();
     const installation = await scene().organization(me.github);
