@@ -29,7 +29,8 @@ export function meaningOf({ type }: Pick<ColumnMetadata, 'type'>): ReadColumn['m
 
 /** SQL for the values of a row as JSON, one for each column, with commas between them. */
 export function jsonOfValues(columns: readonly ReadColumn[]): string {
-  return columns.map(jsonOf).join(" || ',' || ");
+  // One copy for each row; `||` makes one for each value.
+  return `concat_ws(',', ${columns.map(jsonOf).join(', ')})`;
 }
 
 function jsonOf({ name, meaning, type, nullable }: ReadColumn): string {
@@ -43,7 +44,8 @@ function jsonOf({ name, meaning, type, nullable }: ReadColumn): string {
         ? `'"${PADDING}' || ${name} || '"'`
         : `to_json('${PADDING}' || ${name}::text)::text`,
     text: `to_json(${name}${type === 'text' ? '' : '::text'})::text`,
-    plain: `to_json(${name})::text`,
+    // Integers are JSON as they are, and most rows have one.
+    plain: type === 'integer' ? `${name}::text` : `to_json(${name})::text`,
   }[meaning];
   return nullable ? `coalesce(${json}, 'null')` : json;
 }
