@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { cleanUp } from './lib/processes.js';
 import { requireWrk } from './lib/wrk.js';
 import { measureBuilds } from './measures/builds.js';
+import { measureDeliveries } from './measures/deliveries.js';
 import { measureGrowth } from './measures/growth.js';
 import { measureLatency } from './measures/latency.js';
 import { measureMemory } from './measures/memory.js';
@@ -16,6 +17,7 @@ const measures = {
   growth: measureGrowth,
   latency: measureLatency,
   memory: measureMemory,
+  deliveries: measureDeliveries,
   startup: measureStartup,
   pgbouncer: measurePgBouncer,
   builds: measureBuilds,
