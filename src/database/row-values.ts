@@ -37,15 +37,15 @@ function jsonOf({ name, meaning, type, nullable }: ReadColumn): string {
   if (type === null) return `'null'`;
   const json = {
     // The zone is an interval, as its name would be looked up for each value. DateStyle does not affect `to_json`.
-    instant: `to_json(${type === 'timestamp without time zone' ? name : `${name} AT TIME ZONE INTERVAL '0'`})::text`,
+    instant: `to_json(${type === 'timestamp without time zone' ? name : `${name} AT TIME ZONE INTERVAL '0'`})`,
     // As text, since JSON's numbers end at 2^53 in JavaScript.
     bigint:
       type === 'bigint' || type === 'integer'
         ? `'"${PADDING}' || ${name} || '"'`
-        : `to_json('${PADDING}' || ${name}::text)::text`,
-    text: `to_json(${name}${type === 'text' ? '' : '::text'})::text`,
+        : `to_json('${PADDING}' || ${name}::text)`,
+    text: `to_json(${name}${type === 'text' ? '' : '::text'})`,
     // Integers are JSON as they are, and most rows have one.
-    plain: type === 'integer' ? `${name}::text` : `to_json(${name})::text`,
+    plain: type === 'integer' ? `${name}::text` : `to_json(${name})`,
   }[meaning];
   return nullable ? `coalesce(${json}, 'null')` : json;
 }
