@@ -134,7 +134,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     installations,
     repositories,
     unlinking,
-    evidence: new EvidenceReader(database),
+    evidence: new EvidenceReader(database, config.github?.allowedAccounts ?? null),
     appNow: () => {
       const described = describedApp();
       return described && { ...described, connectUrl };

@@ -145,7 +145,7 @@ program
       installations: new InstallationReader(database),
       repositories: new RepositoryReader(database),
       unlinking: new Unlinking({ database, dataSource: new DataSource({ type: 'postgres' }) }),
-      evidence: new EvidenceReader(database),
+      evidence: new EvidenceReader(database, null),
       appNow: () => null,
     });
     process.stdout.write(textOf(schema));

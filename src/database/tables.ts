@@ -31,6 +31,7 @@ const FACT_TABLES: readonly string[] = [
   'github_link',
   'github_identity',
   'github_installation_request',
+  'github_allowed_account',
 ];
 
 /** Of other programs alone: reads use them where they are there. */

@@ -1,5 +1,7 @@
+import { escapeLiteral } from 'pg';
 import { BatchedReader, type ReaderDatabase } from '../database/batched-reader.js';
 import { keyedStatement, type MakePlan } from '../database/read-plan.js';
+import { GithubAllowedAccount } from '../grants/allowed-account.entity.js';
 import { type EvidenceKind, GithubGrant } from '../grants/grant.entity.js';
 import { GithubIdentity } from '../grants/identity.entity.js';
 import { GithubInstallationRequest } from '../grants/installation-request.entity.js';
@@ -16,7 +18,7 @@ export interface GrantRow {
   provedAt: number;
   /** `null`: it does not end by time. */
   expiresAt: number | null;
-  /** The user has unlinked the installation, or GitHub does not know it: it would not be seen in any case. */
+  /** The user has unlinked it, GitHub does not know it, or its account is not served: it would not be seen in any case. */
   isMoot: boolean;
 }
 
@@ -42,6 +44,7 @@ export const EVIDENCE_SLOTS = { shared: 2, isolated: 1 };
 
 /** Tables of this program alone, so that their columns are as its migrations make them. */
 const TABLES = [
+  GithubAllowedAccount,
   GithubIdentity,
   GithubGrant,
   GithubLink,
@@ -49,7 +52,8 @@ const TABLES = [
   InstallationFact,
 ];
 const MILLISECONDS = (column: string) => `floor(extract(epoch FROM ${column}) * 1000)`;
-const FOUND = `json_build_array((
+/** @param isServed condition on the facts `f` of an installation */
+const foundSql = (isServed: string) => `json_build_array((
   SELECT json_build_object(
     'account', (SELECT json_build_object('id', i.github_id::text, 'login', i.login)
       FROM github_identity i WHERE i.user_id = k.id),
@@ -57,7 +61,8 @@ const FOUND = `json_build_array((
       SELECT json_agg(json_build_object(
         'installationId', g.installation_id::text, 'kind', g.kind,
         'provedAt', ${MILLISECONDS('g.proved_at')}, 'expiresAt', ${MILLISECONDS('g.expires_at')},
-        'isMoot', l.declined_at IS NOT NULL OR f.missing_since IS NOT NULL) ORDER BY g.kind)
+        'isMoot', l.declined_at IS NOT NULL OR f.missing_since IS NOT NULL
+          OR NOT (${isServed})) ORDER BY g.kind)
       FROM github_grant g
       LEFT JOIN github_link l ON l.user_id = g.user_id AND l.installation_id = g.installation_id
       LEFT JOIN github_fact_installation f ON f.id = g.installation_id
@@ -70,19 +75,27 @@ const FOUND = `json_build_array((
       FROM github_identity i JOIN github_installation_request r ON r.requester_id = i.github_id
       WHERE i.user_id = k.id), '[]'))))::text`;
 
-const plan: MakePlan<Evidence> = (tableOf) => {
-  const isThere = TABLES.every((entity) => tableOf(entity).primary.type !== null);
-  return {
-    text: keyedStatement('text', isThere ? FOUND : 'NULL'),
-    keyType: 'text',
-    answerOf: (_key, [evidence]) => evidence as Evidence,
-  };
-};
+function isServedSql(allowedAccounts: readonly string[] | null): string {
+  if (allowedAccounts === null) return 'true';
+  const logins = allowedAccounts.map((login) => escapeLiteral(login)).join(', ');
+  return `EXISTS (SELECT FROM github_allowed_account a
+    WHERE a.account_id = f.account_id AND a.login IN (${logins}))`;
+}
 
 export class EvidenceReader {
   readonly #users: BatchedReader<Evidence>;
 
-  constructor(database: ReaderDatabase) {
+  /** @param allowedAccounts logins of the only accounts that are served; `null`: all are */
+  constructor(database: ReaderDatabase, allowedAccounts: readonly string[] | null) {
+    const found = foundSql(isServedSql(allowedAccounts));
+    const plan: MakePlan<Evidence> = (tableOf) => {
+      const isThere = TABLES.every((entity) => tableOf(entity).primary.type !== null);
+      return {
+        text: keyedStatement('text', isThere ? found : 'NULL'),
+        keyType: 'text',
+        answerOf: (_key, [evidence]) => evidence as Evidence,
+      };
+    };
     this.#users = new BatchedReader(database, { plan, slots: EVIDENCE_SLOTS });
   }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
-import { useConnectScene } from '../helpers/connect.js';
+import { useConnectScene, viewerOf } from '../helpers/connect.js';
 import { describeOnEachDatabase } from '../helpers/databases.js';
 
 const SERVED = 'served';
@@ -35,5 +35,19 @@ describeOnEachDatabase('A server for some accounts', (kind) => {
     await scene().connect(me);
     expect(await scene().listOf(me)).toEqual([String(served.id)]);
     expect([other.id, stranger.id]).not.toContain(served.id);
+  });
+
+  test('asks nobody to connect again for the sake of others', async () => {
+    const reconnects = async (login: string) => {
+      const me = await scene().person();
+      await install(login, me.github);
+      await scene().connect(me);
+      await scene().sql('UPDATE github_grant SET expires_at = now() WHERE user_id = $1', [
+        me.userId,
+      ]);
+      return viewerOf(scene(), me, 'needsReconnect');
+    };
+    expect(await reconnects('another')).toEqual({ needsReconnect: false });
+    expect(await reconnects('nobody')).toEqual({ needsReconnect: true });
   });
 });

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { until } from '../cli/process.js';
-import { type ConnectScene, type Person, useConnectScene } from '../helpers/connect.js';
+import { type ConnectScene, type Person, useConnectScene, viewerOf } from '../helpers/connect.js';
 import { describeOnEachDatabase } from '../helpers/databases.js';
 import { rateLimited } from '../helpers/github.js';
 import { GRANTS } from '../helpers/grants.js';
-import { cookieOf, json } from '../helpers/server.js';
+import { cookieOf } from '../helpers/server.js';
 
 /** What a user does, and which installations are in the list then. */
 type Way = (scene: ConnectScene, me: Person) => Promise<readonly { id: number }[]>;
@@ -21,12 +21,6 @@ async function knowAccount({ sql }: ConnectScene, { userId, github }: Person): P
     userId,
     github.id,
   ]);
-}
-
-async function viewerOf({ server }: ConnectScene, { userId }: Person, fields: string) {
-  const query = `{ viewer { ${fields} } }`;
-  const { data } = await json(await server.graphql({ query }, { as: userId }));
-  return data.viewer;
 }
 
 const WAYS: Record<string, Way> = {

@@ -5,7 +5,7 @@ import { until } from '../cli/process.js';
 import { Agent, type Visit } from './agent.js';
 import type { DatabaseKind } from './databases.js';
 import { type TestGithub, useGithubAndServer } from './github.js';
-import type { TestServer } from './server.js';
+import { json, type TestServer } from './server.js';
 
 /** A user with a browser, who is signed in here and at GitHub. */
 export interface Person {
@@ -93,4 +93,11 @@ export function useConnectScene(
       sql: (text, values) => server.sql(text, values),
     };
   };
+}
+
+/** What GraphQL says of a user. */
+export async function viewerOf({ server }: ConnectScene, { userId }: Person, fields: string) {
+  const query = `{ viewer { ${fields} } }`;
+  const { data } = await json(await server.graphql({ query }, { as: userId }));
+  return data.viewer;
 }
