@@ -5,7 +5,7 @@
  */
 
 /** Delay of a 503 under overload: see docs/decisions/0009-faults.md. */
-export const REFUSAL_DELAY = 750;
+export const REFUSAL_DELAY = 1_500;
 /** The wait for a slot in the queue; an isolated read waits longer while statements succeed. */
 export const SLOT_TIMEOUT = 400;
 /** The pool uses one timeout for a free connection and for opening a new one. */
