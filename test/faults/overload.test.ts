@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +8,7 @@ import { createDatabase, type TestDatabase } from '../helpers/databases.js';
 import { UNLIMITED } from '../helpers/server.js';
 import { size } from '../helpers/size.js';
 import { addCallers, ask, type Caller, rest } from './load.js';
+import { pinApart } from './steady-reader.js';
 
 const SECONDS = size(1, 10);
 jest.setTimeout(size(30_000, 90_000));
@@ -24,18 +24,13 @@ let caller: Caller;
 beforeAll(async () => {
   database = await createDatabase('PostgreSQL');
   server = await serve({ ...database.env, ...UNLIMITED });
-  // The load and the server on a processor each; the database on both.
-  if (SECONDS > 1) for (const [n, pid] of [server.pid, process.pid].entries()) pin(pid, n);
+  if (SECONDS > 1) pinApart(server);
   [caller] = (await addCallers(database.env.DATABASE_URL as string, 1)) as [Caller];
 });
 afterAll(async () => {
   await server?.stop('SIGINT');
   await database?.remove();
 });
-
-function pin(pid: number, processor: number): void {
-  execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(processor), String(pid)]);
-}
 
 interface Outcome {
   /** Requests per second answered with 200 within one second. */
