@@ -4,6 +4,7 @@ import { DateTime } from '../date-time.js';
 import { memberOf } from '../enums.js';
 import { limitRows } from '../row-limit.js';
 import type { Context } from '../session/context.js';
+import { MANY_ROWS, ownTurn } from '../turns.js';
 import { found, type PermittedUser } from '../users/access.js';
 import { User } from '../users/user.type.js';
 import { GithubAccount, GithubAccountType } from './github-account.type.js';
@@ -51,6 +52,7 @@ class UserInstallationsResolver {
     type?: GithubAccountType | null,
   ): Promise<readonly InstallationRow[]> {
     const rows = found(await this.#installations.read(user, context, columnsOf(info) ?? 'all'));
+    if (rows.length > MANY_ROWS) await ownTurn();
     const lowerLogin = login?.toLowerCase();
     const kept = rows.filter((row) => {
       if (lowerLogin === undefined && !type) return true;

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { nameMethods } from '../http/errors.js';
 import { sendRevalidated } from '../http/etag.js';
 import { quote } from '../json.js';
+import { MANY_ROWS, ownTurn } from '../turns.js';
 import { found, permit } from '../users/access.js';
 import type { InstallationReader, InstallationRow } from './installation.reader.js';
 
@@ -20,6 +21,7 @@ export function installationRoutes(app: FastifyInstance, installations: Installa
     async handler({ context, params, headers }, reply) {
       const user = permit(context, params.userId);
       const rows = found(await installations.read(user, context, 'documented'));
+      if (rows.length > MANY_ROWS) await ownTurn();
       return sendRevalidated(reply, headers['if-none-match'], arrayOf(user.id, rows));
     },
   });
