@@ -18,14 +18,12 @@ export interface ReadTable {
 export function readTable(metadata: EntityMetadata, catalog: Catalog): ReadTable {
   const found = catalog.tables.get(metadata.tableName);
   const columns = metadata.columns.map((column): ReadColumn => {
-    const { type = null, nullable = true } = found?.columns.get(column.databaseName) ?? {};
     return {
       property: column.propertyName,
       name: column.databaseName,
       meaning: meaningOf(column),
       optional: column.isNullable,
-      type,
-      nullable,
+      type: found?.columns.get(column.databaseName)?.type ?? null,
     };
   });
   const [key] = metadata.primaryColumns;

@@ -6,11 +6,10 @@ export interface ReadColumn {
   readonly property: string;
   readonly name: string;
   readonly meaning: 'instant' | 'bigint' | 'text' | 'plain';
-  /** By the entity; `nullable` is of the table's own column. */
+  /** By the entity. The table's own column may hold nulls at any time, as other programs alter it. */
   readonly optional: boolean;
   /** The type of the table's own column; `null`: the table has none, and the value is null. */
   readonly type: string | null;
-  readonly nullable: boolean;
 }
 
 const MEANINGS: Record<string, ReadColumn['meaning']> = {
@@ -33,7 +32,7 @@ export function jsonOfValues(columns: readonly ReadColumn[]): string {
   return `concat_ws(',', ${columns.map(jsonOf).join(', ')})`;
 }
 
-function jsonOf({ name, meaning, type, nullable }: ReadColumn): string {
+function jsonOf({ name, meaning, type }: ReadColumn): string {
   if (type === null) return `'null'`;
   const json = {
     // The zone is an interval, as its name would be looked up for each value. DateStyle does not affect `to_json`.
@@ -47,7 +46,8 @@ function jsonOf({ name, meaning, type, nullable }: ReadColumn): string {
     // Integers are JSON as they are, and most rows have one.
     plain: type === 'integer' ? `${name}::text` : `to_json(${name})`,
   }[meaning];
-  return nullable ? `coalesce(${json}, 'null')` : json;
+  // A value that `concat_ws` leaves out would move those after it.
+  return `coalesce(${json}, 'null')`;
 }
 
 /** For a required instant that is null or infinite, as is the row's other one: rows of other programs may be so. */

@@ -86,7 +86,7 @@ function factsOf(
     table,
     key,
     hiddenBy: of(hiddenBy),
-    columns: [table.primary, ...of(columns)].map((column) => ({ ...column, nullable: true })),
+    columns: [table.primary, ...of(columns)],
   };
 }
 
@@ -124,7 +124,7 @@ function rowsSql({ table, by, columns, facts, factColumns, hidden }: RowsShape):
     ...hidden,
     // A row of another program that lacks a value which the entity requires is left out.
     ...columns
-      .filter(({ optional, nullable, meaning }) => nullable && !optional && meaning !== 'instant')
+      .filter(({ optional, meaning }) => !optional && meaning !== 'instant')
       .map(({ name }) => `r.${name} IS NOT NULL`),
   ];
   const isTheirs = facts && `f.${facts.table.primary.name} = ${facts.key}`;

@@ -45,6 +45,13 @@ beforeEach(() => {
 const admin = (text: string) => execute(database, text);
 const read = async () => (await server.rest('somebody')).status;
 
+const installation = (githubInstallationId: string, createdAt: string, updatedAt: string) => ({
+  github_installation_id: githubInstallationId,
+  neptun_user_id: 'nullable',
+  created_at: `${createdAt}T00:00:00.000Z`,
+  updated_at: `${updatedAt}T00:00:00.000Z`,
+});
+
 async function ready() {
   const response = await fetch(`${server.url}/ready`);
   return { status: response.status, ...(await json(response)) };
@@ -126,6 +133,30 @@ test.each([
   const warnings = log.filter(({ level, msg }) => level >= 40 && !/^Pending|index/.test(msg));
   expect(new Set(warnings.map(({ msg }) => msg)).size).toBe(warnings.length);
   expect(warnings.some(({ msg }) => msg.includes(reason))).toBe(true);
+});
+
+test('a column that becomes nullable moves no value of another: a row without an id of GitHub is left out', async () => {
+  await admin(`ALTER TABLE github_app_installation ALTER created_at DROP NOT NULL,
+      ALTER updated_at DROP NOT NULL, ALTER github_installation_id DROP NOT NULL;
+    INSERT INTO neptun_user (id) VALUES ('nullable');
+    INSERT INTO github_app_installation (neptun_user_id, github_installation_id, created_at, updated_at) VALUES
+      ('nullable', '21', NULL, '2026-02-01T00:00:00Z'),
+      ('nullable', NULL, '2026-01-02T00:00:00Z', '2026-02-02T00:00:00Z'),
+      ('nullable', '23', '2026-01-03T00:00:00Z', '2026-02-03T00:00:00Z'),
+      ('nullable', '24', '2026-01-04T00:00:00Z', NULL)`);
+  const served = (await json(await server.rest('nullable'))) as Record<string, unknown>[];
+  expect(served.map(({ id, ...rest }) => rest)).toEqual([
+    installation('21', '2026-02-01', '2026-02-01'),
+    installation('23', '2026-01-03', '2026-02-03'),
+    installation('24', '2026-01-04', '2026-01-04'),
+  ]);
+  const { data } = await json(await server.graphql(QUERY, { as: 'nullable' }));
+  expect(data.viewer.installations).toEqual(
+    ['21', '23', '24'].map((githubInstallationId) => ({ githubInstallationId })),
+  );
+  await admin(`DELETE FROM github_app_installation WHERE neptun_user_id = 'nullable';
+    ALTER TABLE github_app_installation ALTER created_at SET NOT NULL,
+      ALTER updated_at SET NOT NULL, ALTER github_installation_id SET NOT NULL`);
 });
 
 test('a table whose ids get another type is read by the new one, without a refusal at /ready for long', async () => {
