@@ -5,7 +5,7 @@ export const MANY_ROWS = 500;
 
 let last: Promise<unknown> = Promise.resolve();
 
-/** Gives each caller another turn of the event loop. Requests that share one large read would else hold up all others. */
+/** A turn of the event loop for each caller: requests that share one large read would else hold up all others. */
 export function ownTurn(): Promise<unknown> {
   last = last.then(() => tick());
   return last;

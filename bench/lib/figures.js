@@ -11,6 +11,10 @@ export function median(numbers) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** @param share from 0 to 1 */
+export const percentile = (sorted, share) =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+
 /** Rounds every number to what is meant, for files that people read. */
 export function rounded(value) {
   return JSON.parse(

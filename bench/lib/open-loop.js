@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { percentile } from './figures.js';
 import { kinds } from './requests.js';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
@@ -48,9 +49,6 @@ async function openConnection(port, fail) {
   socket.on('error', fail).on('end', () => fail(new Error('The server closed a connection')));
   return connection;
 }
-
-const at = (sorted, share) =>
-  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
 
 /**
  * Sends `rate` requests a second whatever becomes of the answers (an open loop). A request's time
@@ -113,8 +111,8 @@ export async function sendAtRate({ candidate, port }, kind, users, options) {
   times.sort();
   return {
     rate: (total * 1000) / elapsed,
-    p50: at(times, 0.5),
-    p99: at(times, 0.99),
+    p50: percentile(times, 0.5),
+    p99: percentile(times, 0.99),
     max: times[total - 1],
     generator: (user + system) / 1000 / elapsed,
   };

@@ -72,15 +72,16 @@ export const mainKinds = ['rest', 'graphql'];
 /** The rows in an answer, still under the candidate's own names; undefined when there are none. */
 export const rowsOf = (candidate, kind, answer) => (candidate.rows ?? kinds[kind].rows)(answer);
 
-/** Sends one request on a connection of its own and reads the whole answer. */
-export function ask(port, { method, path, cookie, body }) {
+/** Sends one request, on a connection of its own unless an agent keeps some, and reads the whole answer. */
+export function ask(port, { method, path, cookie, body, headers: others }, agent = false) {
   const headers = {
     ...(cookie && { cookie }),
     ...(body && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+    ...others,
   };
   return new Promise((resolve, reject) => {
     const fail = (error) => reject(new Error(`${method} ${path}: ${error.message}`));
-    const options = { host: '127.0.0.1', port, method, path, headers, agent: false };
+    const options = { host: '127.0.0.1', port, method, path, headers, agent };
     open(options, (response) => {
       response
         .setEncoding('utf8')

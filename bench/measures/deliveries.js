@@ -1,7 +1,8 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { Agent, request as open } from 'node:http';
+import { Agent } from 'node:http';
 import { requireOurs } from '../lib/candidates.js';
-import { median, printTable, saveFigures, thousands } from '../lib/figures.js';
+import { median, percentile, printTable, saveFigures, thousands } from '../lib/figures.js';
+import { until } from '../lib/processes.js';
 import { ask, kinds } from '../lib/requests.js';
 import { PER_USER, seedFacts } from '../lib/seed.js';
 import { prepare, serve } from '../lib/serve.js';
@@ -37,34 +38,23 @@ function deliveryOf(user, index, isSuspended) {
     sender: { id: 583231, login: 'octocat', type: 'User' },
   });
   const headers = {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
     'x-github-delivery': randomUUID(),
     'x-github-event': 'installation',
     'x-github-hook-installation-target-id': String(APP_ID),
     'x-hub-signature-256': `sha256=${createHmac('sha256', SECRET).update(body).digest('hex')}`,
   };
-  return { body, headers };
+  return { method: 'POST', path: '/api/github/webhooks', body, headers };
 }
 
+const isApplied = ({ status, text }) => status === 200 && text.includes('"applied"');
+
 /** Milliseconds until the answer, which follows the commit. */
-function send(port, agent, { body, headers }) {
+async function send(port, agent, delivery) {
   const started = performance.now();
-  return new Promise((resolve, reject) => {
-    const path = '/api/github/webhooks';
-    open({ host: '127.0.0.1', port, path, method: 'POST', agent, headers }, (response) => {
-      response
-        .setEncoding('utf8')
-        .toArray()
-        .then((parts) => {
-          if (response.statusCode === 200 && parts.join('').includes('"applied"'))
-            return resolve(performance.now() - started);
-          reject(new Error(`A delivery was answered ${response.statusCode} ${parts.join('')}`));
-        }, reject);
-    })
-      .once('error', reject)
-      .end(body);
-  });
+  const answer = await ask(port, delivery, agent);
+  if (!isApplied(answer))
+    throw new Error(`A delivery was answered ${answer.status} ${answer.text}`);
+  return performance.now() - started;
 }
 
 /** What one instance takes of GitHub, and how long a reader waits to see it. */
@@ -90,6 +80,8 @@ export async function measureDeliveries({ rounds, seconds }) {
     return times;
   };
 
+  // The route answers 503 until the tables of GitHub's facts were looked at.
+  await until(async () => isApplied(await ask(server.port, next(), agent)), { what: 'webhooks' });
   await sendWhile(() => sent < WARM_UP);
   const rates = [];
   const times = [];
@@ -128,23 +120,22 @@ async function timesUntilSeen({ port }, agent, users, index) {
 }
 
 function report({ rate, times, seen }) {
-  const at = (sorted, share) => sorted[Math.floor(share * (sorted.length - 1))];
   const ms = (value) => `${value.toFixed(1)} ms`;
   printTable(
     ['Deliveries of GitHub', 'measured '],
     [
       [`a second, ${SENDERS} at a time`, thousands(rate)],
-      ['answer, median', ms(at(times, 0.5))],
-      ['answer, p99', ms(at(times, 0.99))],
-      ['from the answer until a read shows it, median', ms(at(seen, 0.5))],
-      ['from the answer until a read shows it, slowest', ms(at(seen, 1))],
+      ['answer, median', ms(percentile(times, 0.5))],
+      ['answer, p99', ms(percentile(times, 0.99))],
+      ['from the answer until a read shows it, median', ms(percentile(seen, 0.5))],
+      ['from the answer until a read shows it, slowest', ms(percentile(seen, 1))],
     ],
   );
   saveFigures('deliveries', {
     rate,
-    p50: at(times, 0.5),
-    p99: at(times, 0.99),
-    seen: at(seen, 0.5),
-    seenAtMost: at(seen, 1),
+    p50: percentile(times, 0.5),
+    p99: percentile(times, 0.99),
+    seen: percentile(seen, 0.5),
+    seenAtMost: percentile(seen, 1),
   });
 }

@@ -2,6 +2,7 @@ import { escapeLiteral } from 'pg';
 import { BatchedReader, type ReaderDatabase } from '../database/batched-reader.js';
 import { keyedStatement, type MakePlan } from '../database/read-plan.js';
 import { GithubAllowedAccount } from '../grants/allowed-account.entity.js';
+import { isServedSql } from '../grants/allowed-accounts.js';
 import { type EvidenceKind, GithubGrant } from '../grants/grant.entity.js';
 import { GithubIdentity } from '../grants/identity.entity.js';
 import { GithubInstallationRequest } from '../grants/installation-request.entity.js';
@@ -75,19 +76,16 @@ const foundSql = (isServed: string) => `json_build_array((
       FROM github_identity i JOIN github_installation_request r ON r.requester_id = i.github_id
       WHERE i.user_id = k.id), '[]'))))::text`;
 
-function isServedSql(allowedAccounts: readonly string[] | null): string {
-  if (allowedAccounts === null) return 'true';
-  const logins = allowedAccounts.map((login) => escapeLiteral(login)).join(', ');
-  return `EXISTS (SELECT FROM github_allowed_account a
-    WHERE a.account_id = f.account_id AND a.login IN (${logins}))`;
-}
-
 export class EvidenceReader {
   readonly #users: BatchedReader<Evidence>;
 
   /** @param allowedAccounts logins of the only accounts that are served; `null`: all are */
   constructor(database: ReaderDatabase, allowedAccounts: readonly string[] | null) {
-    const found = foundSql(isServedSql(allowedAccounts));
+    // A read's only parameter is its keys.
+    const logins = allowedAccounts?.map((login) => escapeLiteral(login)).join(', ');
+    const found = foundSql(
+      isServedSql(logins === undefined ? 'NULL::text[]' : `ARRAY[${logins}]::text[]`),
+    );
     const plan: MakePlan<Evidence> = (tableOf) => {
       const isThere = TABLES.every((entity) => tableOf(entity).primary.type !== null);
       return {

@@ -1,6 +1,16 @@
 import type { EntityManager } from 'typeorm';
 import { conditionOf, idsOf, type Scope } from './scope.js';
 
+/**
+ * SQL: whether the account of the facts `f` of an installation is served.
+ *
+ * @param logins SQL of type text[]: the only accounts that are; NULL: all are
+ */
+export function isServedSql(logins: string): string {
+  return `(${logins} IS NULL OR EXISTS (
+    SELECT FROM github_allowed_account a WHERE a.account_id = f.account_id AND a.login = ANY(${logins})))`;
+}
+
 /** Keeps the id of an account that the operator names, once: a login that is renamed away may become a stranger's. */
 export async function resolveAllowed(
   manager: EntityManager,

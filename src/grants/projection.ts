@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { isServedSql } from './allowed-accounts.js';
 import {
   deleteRows,
   existingRows,
@@ -30,8 +31,7 @@ const selectLinks = (scope: Scope) => {
       l.row_id::text AS "rowId", l.hidden_at IS NOT NULL AS "isHidden", l.obstacle, g.ends_at AS "endsAt",
       l.ends_at IS DISTINCT FROM g.ends_at AS "hasEndChanged", f.deleted_at IS NOT NULL AS "isUninstalled",
       coalesce(g.is_live, false) AND l.declined_at IS NULL AND f.deleted_at IS NULL
-        AND ($2::text[] IS NULL OR EXISTS (
-          SELECT FROM github_allowed_account a WHERE a.account_id = f.account_id AND a.login = ANY($2::text[]))) AS "isWanted"
+        AND ${isServedSql('$2::text[]')} AS "isWanted"
     FROM (SELECT user_id, installation_id FROM github_grant WHERE ${ofScope}
       UNION SELECT user_id, installation_id FROM github_link WHERE ${ofScope}) p
     LEFT JOIN github_link l USING (user_id, installation_id)
