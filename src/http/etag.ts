@@ -2,17 +2,26 @@ import type { FastifyReply } from 'fastify';
 import { hashOf } from '../hash.js';
 import { sendable } from '../json.js';
 
+/** RFC 9110 §8: what is sent, and its strong validator. */
+export interface Representation {
+  etag: string;
+  content: string | Buffer;
+}
+
+export function representationOf(json: string): Representation {
+  return { etag: `"${hashOf(json)}"`, content: sendable(json) };
+}
+
 /** Sends JSON, or 304 where the client has the same. The browser may store it, but revalidates it each time. */
 export function sendRevalidated(
   reply: FastifyReply,
   ifNoneMatch: string | undefined,
-  body: string,
+  { etag, content }: Representation,
 ): FastifyReply | string | Buffer {
-  const etag = `"${hashOf(body)}"`;
   reply.header('etag', etag).header('cache-control', 'private, no-cache');
   if (matches(ifNoneMatch, etag)) return reply.code(304).send();
   reply.header('content-type', 'application/json; charset=utf-8');
-  return sendable(body);
+  return content;
 }
 
 /** The end of an entity tag, with what a proxy that compresses adds to it: for example Apache, Caddy and Jetty. */

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { nameMethods } from '../http/errors.js';
-import { sendRevalidated } from '../http/etag.js';
+import { type Representation, representationOf, sendRevalidated } from '../http/etag.js';
 import { quote } from '../json.js';
 import { MANY_ROWS, ownTurn } from '../turns.js';
 import { found, permit } from '../users/access.js';
@@ -21,12 +21,28 @@ export function installationRoutes(app: FastifyInstance, installations: Installa
     async handler({ context, params, headers }, reply) {
       const user = permit(context, params.userId);
       const rows = found(await installations.read(user, context, 'documented'));
-      if (rows.length > MANY_ROWS) await ownTurn();
-      return sendRevalidated(reply, headers['if-none-match'], arrayOf(user.id, rows));
+      const answer =
+        rows.length > MANY_ROWS
+          ? await sharedAnswer(user.id, rows)
+          : representationOf(arrayOf(user.id, rows));
+      return sendRevalidated(reply, headers['if-none-match'], answer);
     },
   });
   nameMethods(app, ROUTE, METHODS);
   app.get(ROUTE_WITHOUT_ID, async ({ context }) => permit(context, ''));
+}
+
+const sharedAnswers = new WeakMap<readonly InstallationRow[], Representation>();
+
+/** Requests that share the read of a large list share its answer: each that is written holds up all others. */
+async function sharedAnswer(
+  userId: string,
+  rows: readonly InstallationRow[],
+): Promise<Representation> {
+  await ownTurn();
+  const answer = sharedAnswers.get(rows) ?? representationOf(arrayOf(userId, rows));
+  sharedAnswers.set(rows, answer);
+  return answer;
 }
 
 /** The documented array: items of these five keys, in this order. */

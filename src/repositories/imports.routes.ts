@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { nameMethods } from '../http/errors.js';
-import { sendRevalidated } from '../http/etag.js';
+import { representationOf, sendRevalidated } from '../http/etag.js';
 import type { InstallationReader } from '../installations/installation.reader.js';
 import { found, permit } from '../users/access.js';
 import type { Import, ImportReader } from './imports.js';
@@ -22,7 +22,11 @@ export function importRoutes(
       const rows = found(await installations.read(user, context, 'all'));
       const row = found(rows.find(({ id }) => String(id) === params.installationId) ?? null);
       const items = await imports.read(row, context);
-      return sendRevalidated(reply, headers['if-none-match'], `[${items.map(textOf).join()}]`);
+      return sendRevalidated(
+        reply,
+        headers['if-none-match'],
+        representationOf(`[${items.map(textOf).join()}]`),
+      );
     },
   });
   nameMethods(app, ROUTE, ['GET', 'HEAD', 'OPTIONS']);
