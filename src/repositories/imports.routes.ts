@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { nameMethods } from '../http/errors.js';
 import { representationOf, sendRevalidated } from '../http/etag.js';
 import type { InstallationReader } from '../installations/installation.reader.js';
+import { ownTurn } from '../turns.js';
 import { found, permit } from '../users/access.js';
 import type { Import, ImportReader } from './imports.js';
 
@@ -21,11 +22,13 @@ export function importRoutes(
       const user = permit(context, params.userId);
       const rows = found(await installations.read(user, context, 'all'));
       const row = found(rows.find(({ id }) => String(id) === params.installationId) ?? null);
-      const items = await imports.read(row, context);
+      const pages: string[] = [];
+      for await (const page of imports.pages(row, context)) pages.push(page.map(textOf).join());
+      await ownTurn();
       return sendRevalidated(
         reply,
         headers['if-none-match'],
-        representationOf(`[${items.map(textOf).join()}]`),
+        representationOf(`[${pages.join()}]`),
       );
     },
   });

@@ -3,7 +3,8 @@ import { rowsPlan } from '../database/rows-plan.js';
 import type { InstallationRow } from '../installations/installation.reader.js';
 import { isKnown } from '../installations/known.js';
 import type { Context } from '../session/context.js';
-import { positionOf } from './cursor.js';
+import { ownTurn } from '../turns.js';
+import { type Position, positionOf } from './cursor.js';
 import { ImportedRepository } from './imported-repository.entity.js';
 import type { RepositoryReader, RepositoryRow } from './repository.reader.js';
 
@@ -24,8 +25,8 @@ export type Import = Omit<ImportedRow, 'id' | 'createdAt' | 'updatedAt'> & {
 };
 
 export const IMPORT_SLOTS = { shared: 1, isolated: 1 };
-/** Repositories that one statement reads. */
-const PAGE = 1_000;
+/** Repositories that one statement reads, and one turn writes. */
+const PAGE = 500;
 
 /** The repositories of an installation that its user may see, from what GitHub says or, without it, from that table. */
 export class ImportReader {
@@ -38,25 +39,35 @@ export class ImportReader {
     this.#rows = new BatchedReader(database, { plan, slots: IMPORT_SLOTS });
   }
 
-  async read(installation: InstallationRow, context: Context): Promise<Import[]> {
+  /** In pages, of which each follows in a turn of its own: all in one would hold up other requests. */
+  async *pages(installation: InstallationRow, context: Context): AsyncGenerator<Import[]> {
     const rows = (await this.#rows.read(String(installation.id))) ?? [];
-    if (!isKnown(installation.facts)) return rows.filter(isPublic).map(ofRow(installation));
+    if (!isKnown(installation.facts)) {
+      const seen = rows.filter(isPublic);
+      for (let start = 0; start < seen.length; start += PAGE) {
+        await ownTurn();
+        yield seen.slice(start, start + PAGE).map(ofRow(installation));
+      }
+      return;
+    }
     const known = new Map(rows.map((row) => [row.githubRepositoryId, row]));
-    const repositories = await this.#readAll(installation, context);
-    return repositories.map((repository) =>
-      ofFacts(installation, repository, known.get(repository.id)),
-    );
+    for await (const page of this.#repositoryPages(installation, context)) {
+      await ownTurn();
+      yield page.map((repository) => ofFacts(installation, repository, known.get(repository.id)));
+    }
   }
 
-  async #readAll(installation: InstallationRow, context: Context): Promise<RepositoryRow[]> {
-    const all: RepositoryRow[] = [];
-    for (;;) {
-      const last = all.at(-1);
-      const after = last ? positionOf(last) : null;
+  async *#repositoryPages(
+    installation: InstallationRow,
+    context: Context,
+  ): AsyncGenerator<readonly RepositoryRow[]> {
+    for (let after: Position | null = null; ; ) {
       const key = { limit: PAGE, after, counted: false };
-      const page = await this.#repositories.read(installation, key, context);
-      all.push(...(page?.rows ?? []));
-      if ((page?.rows.length ?? 0) < PAGE) return all;
+      const { rows = [] } = (await this.#repositories.read(installation, key, context)) ?? {};
+      if (rows.length > 0) yield rows;
+      const last = rows.at(-1);
+      if (!last || rows.length < PAGE) return;
+      after = positionOf(last);
     }
   }
 }

@@ -56,6 +56,12 @@ async function untilEdited(): Promise<void> {
   }
 }
 
+const reader = () => ({
+  url: server.url,
+  path: `/api/users/${caller.id}/installations`,
+  cookie: caller.cookie,
+});
+
 /** MB. */
 function peakMemory(): number {
   const status = readFileSync(`/proc/${server.pid}/status`, 'utf8');
@@ -69,12 +75,7 @@ test(`An installation of ${REPOSITORIES} repositories is written while others re
     actions.createRepository(account, { name: `repository-${index}` });
   const memory = peakMemory();
   const started = performance.now();
-  const reader = {
-    url: server.url,
-    path: `/api/users/${caller.id}/installations`,
-    cookie: caller.cookie,
-  };
-  const others = await readMeanwhile(reader, () => {
+  const others = await readMeanwhile(reader(), () => {
     actions.install(app, account);
     return untilWritten();
   });
@@ -85,6 +86,30 @@ test(`An installation of ${REPOSITORIES} repositories is written while others re
   expect(others.statuses).toEqual([200]);
   expect(others.slowest).toBeLessThan(1_000);
 }, 120_000);
+
+test(`Imports of ${REPOSITORIES} repositories are read again and again while others read`, async () => {
+  const [row] = await execute<{ id: number }>(
+    database,
+    `INSERT INTO github_app_installation (neptun_user_id, github_installation_id)
+     SELECT '${caller.id}', id FROM github_fact_installation RETURNING id`,
+  );
+  const imports = `${server.url}${reader().path}/${row?.id}/imports`;
+  const times: number[] = [];
+  const others = await readMeanwhile(reader(), async () => {
+    for (const end = Date.now() + 5_000; Date.now() < end; ) {
+      const started = performance.now();
+      const answer = await fetch(imports, { headers: { cookie: caller.cookie } });
+      expect(await answer.json()).toHaveLength(REPOSITORIES);
+      times.push(performance.now() - started);
+    }
+  });
+  times.sort((a, b) => a - b);
+  console.info(
+    `${times.length} times: median ${times[times.length >> 1]?.toFixed(0)} ms, others: ${JSON.stringify(others)}`,
+  );
+  expect(others.statuses).toEqual([200]);
+  expect(others.slowest).toBeLessThan(1_000);
+}, 60_000);
 
 test(`Deliveries find the installation of ${REPOSITORIES} repositories free while it is written`, async () => {
   const { world, actions } = github;
